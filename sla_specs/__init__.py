@@ -1,0 +1,1 @@
+"""Data that ships with slaguard: profiles, examples, golden sets, mappings, vendor presets. There is no code here."""
