@@ -1,0 +1,235 @@
+"""`evaluate`: one Agreement, one period, the Evidence, a time of knowledge; out comes the whole result, and nothing else.
+
+Pure: the same input gives the same bytes, forever. Every row is measured three times, with the accepted exclusions, with
+those in dispute as well, and with none; a verdict that hangs on a dispute is INCONCLUSIVE.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from fractions import Fraction
+
+from slaguard.evaluation.availability import measure_intervals
+from slaguard.evaluation.decide import Analysis, Decided, decide
+from slaguard.evaluation.exclusions import VARIANTS, Applied, Variant
+from slaguard.evaluation.latency import NEVER, measure_latency
+from slaguard.evaluation.measure import Measurement
+from slaguard.evaluation.payment import credits_part, deadline_parts
+from slaguard.evaluation.requirements import Question, questions
+from slaguard.evaluation.result import (
+    METHOD_VERSION, AgreementPart, Estimate, Evaluation, EventPart, ExcludedPart, Inputs, NextPart, ObjectiveResult,
+    PeriodPart, TargetPart, VariantPart, Warning_,
+)  # fmt: skip
+from slaguard.evaluation.sentences import sentence
+from slaguard.evaluation.shares import measure_share
+from slaguard.records import Evidence
+from slaguard.spec.model import Agreement, BinRule, Percentile, RequestAttainment, SampleProportion
+from slaguard.spec.period import ResolvedPeriod
+from slaguard.terms import Reason, Source, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One Objective in one scope, answered: its figure and verdict in each variant of the exclusions."""
+
+    question: Question
+    analysis: Analysis
+    measured: dict[Variant, Measurement]
+    decided: dict[Variant, Decided]
+
+    @property
+    def disputed(self) -> bool:
+        """Tell whether an exclusion in dispute changes the verdict."""
+        return self.decided["accepted"].verdict is not self.decided["with_contested"].verdict
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the verdict of the row."""
+        return Verdict.INCONCLUSIVE if self.disputed else self.decided["accepted"].verdict
+
+
+def evaluate(agreement: Agreement, period: ResolvedPeriod, evidence: Evidence, as_of: int, *, spec_sha256: str) -> Evaluation:
+    """Judge every promise of an Agreement in one period.
+
+    Args:
+        agreement: the normal form.
+        period: what `spec.resolve` made of the period.
+        evidence: the answers to `requirements(agreement, period, evidence.facts, as_of)`.
+        as_of: the time of knowledge, UTC nanoseconds; it also says whether the period is over.
+        spec_sha256: the hash of the normal form, printed with the result.
+
+    Raises:
+        KeyError: the evidence does not answer a Demand.
+
+    """
+    closed = as_of >= period.end
+    rows = tuple(_row(q, evidence, period, as_of, closed) for q in questions(agreement, period, evidence.facts, as_of))
+    analysis_sha256 = hashlib.sha256("\n".join(r.analysis.sha256() for r in rows).encode()).hexdigest()
+    return Evaluation(
+        agreement=AgreementPart(
+            name=agreement.name,
+            version=agreement.version,
+            sha256=spec_sha256,
+            vendor=agreement.vendor,
+            customer=agreement.customer,
+            contract=agreement.contract.id,
+        ),
+        period=PeriodPart(
+            label=period.label, start=period.start, end=period.end, time_zone=period.zone, closed=closed, own=period.own
+        ),
+        as_of=as_of,
+        inputs=Inputs(
+            spec_sha256=spec_sha256,
+            evidence_sha256=evidence.sha256(),
+            analysis_sha256=analysis_sha256,
+            tzdata=period.tzdata,
+            method_version=METHOD_VERSION,
+        ),
+        objectives=tuple(_result(r) for r in rows),
+        credits=credits_part(agreement, period, rows, closed=closed),
+        deadlines=deadline_parts(agreement, period, evidence.facts, as_of),
+        warnings=_warnings(agreement, period, evidence, rows),
+    )
+
+
+# ── one row ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _row(question: Question, evidence: Evidence, period: ResolvedPeriod, as_of: int, closed: bool) -> Row:  # noqa: FBT001
+    analysis = Analysis.of(question.objective, question.scope)
+    source = _source(question, evidence, period, as_of, analysis)
+    measured = {v: measure(question, source, evidence, period, as_of, v) for v in VARIANTS}
+    decided = {v: decide(analysis, m, closed=closed) for v, m in measured.items()}
+    return Row(question, analysis, measured, decided)
+
+
+def measure(
+    question: Question, source: Source, evidence: Evidence, period: ResolvedPeriod, as_of: int, variant: Variant
+) -> Measurement:
+    """Return one row's Measurement from one source with one set of exclusions."""
+    rule = question.objective.indicator
+    if isinstance(rule, BinRule):
+        return measure_intervals(question, source, evidence, period, as_of, variant)
+    if isinstance(rule, Percentile | RequestAttainment):
+        return measure_latency(question, source, evidence, period, as_of, variant)
+    return measure_share(question, source, evidence, period, as_of, variant)
+
+
+def _source(question: Question, evidence: Evidence, period: ResolvedPeriod, as_of: int, analysis: Analysis) -> Source:
+    """Return the first source whose coverage reaches the agreed minimum, else the best covered; they are never mixed."""
+    best: tuple[Fraction, Source] | None = None
+    for source in question.objective.source:
+        m = measure(question, source, evidence, period, as_of, "accepted")
+        if m.coverage >= analysis.min_coverage and (m.n or m.unknown):
+            return source
+        if best is None or (m.coverage, m.n > 0) > (best[0], False):
+            best = (m.coverage, source)
+    return best[1] if best else question.objective.source[0]
+
+
+def _result(row: Row) -> ObjectiveResult:
+    m, decided, objective = row.measured["accepted"], row.decided["accepted"], row.question.objective
+    reason, verdict, text = decided.reason, row.verdict, sentence(objective, row.analysis, m, decided)
+    if row.disputed:
+        reason = Reason.CONTESTED_EXCLUSION
+        other = sentence(objective, row.analysis, row.measured["with_contested"], row.decided["with_contested"])
+        text = f"{text}; with the contested exclusions {other}"
+    rule = objective.indicator
+    return ObjectiveResult(
+        name=objective.name,
+        scope=row.question.scope,
+        indicator=rule.rule,
+        clause=objective.clause.where,
+        clause_words=objective.clause.words,
+        verdict=verdict,
+        provisional=decided.provisional,
+        reason=reason,
+        sentence=text,
+        target=TargetPart(word=objective.bound.word.value, limit=str(objective.target)),
+        unit="ms" if isinstance(rule, Percentile) else "ratio",
+        estimate=_estimate(m, decided),
+        source=m.source,
+        design="census" if m.census else "sample",
+        grading=rule.grading if isinstance(rule, SampleProportion) else "none",
+        coverage=m.coverage,
+        min_coverage=objective.min_coverage,
+        unknown=m.unknown,
+        dropped=m.dropped,
+        unmeasured=m.unmeasured,
+        excluded=_excluded(row),
+        with_contested=_variant(row, "with_contested") if _contested(row) else None,
+        without_exclusions=_variant(row, "none") if m.excluded or _contested(row) else None,
+        events=tuple(EventPart(kind=e.kind, start=e.span[0], end=e.span[1], lost=e.lost) for e in m.events),
+        next=NextPart(n_needed=decided.n_needed),
+    )
+
+
+def _finite(value: Fraction | None) -> Fraction | None:
+    return None if value is None or value == NEVER else value
+
+
+def _estimate(m: Measurement, decided: Decided) -> Estimate:
+    return Estimate.model_validate({
+        "value": _finite(m.value), "low": _finite(decided.low), "high": _finite(decided.high),
+        "confidence": decided.confidence, "method": decided.method, "n": m.n, "bad": m.bad, "allowed": m.allowed,
+        "population": m.population, "noun": m.noun,
+    })  # fmt: skip
+
+
+def _contested(row: Row) -> bool:
+    return any(_in_dispute(a) for a in row.question.applied)
+
+
+def _in_dispute(applied: Applied) -> bool:
+    return bool(applied.contested) if applied.is_window else applied.state == "contested"
+
+
+def _variant(row: Row, variant: Variant) -> VariantPart:
+    m, decided = row.measured[variant], row.decided[variant]
+    return VariantPart(verdict=decided.verdict, reason=decided.reason, value=_finite(m.value), n=m.n, bad=m.bad)
+
+
+def _excluded(row: Row) -> tuple[ExcludedPart, ...]:
+    """Return what the exclusions took out: those accepted, and beside them what those in dispute would take."""
+    parts: list[ExcludedPart] = []
+    for excluded in row.measured["accepted"].excluded:
+        one = excluded.applied
+        parts.append(_excluded_part(one, "accepted", excluded.n, excluded.minutes, one.accepted))
+    for excluded in row.measured["with_contested"].excluded:
+        one = excluded.applied
+        if not _in_dispute(one):
+            continue
+        before = next((e for e in row.measured["accepted"].excluded if e.applied is one), None)
+        n = excluded.n - (before.n if before else 0)
+        minutes = excluded.minutes - (before.minutes if before else 0)
+        parts.append(_excluded_part(one, "contested", n, minutes, one.contested))
+    return tuple(parts)
+
+
+def _excluded_part(one: Applied, state: str, n: int, minutes: Fraction, windows: tuple[tuple[int, int], ...]) -> ExcludedPart:
+    return ExcludedPart.model_validate(
+        {"id": one.exclusion.id, "clause": one.exclusion.clause, "state": state, "n": n, "minutes": minutes, "windows": windows}
+    )
+
+
+# ── what a reader should know ───────────────────────────────────────────────────────────────────────────────────────
+def _warnings(
+    agreement: Agreement, period: ResolvedPeriod, evidence: Evidence, rows: tuple[Row, ...]
+) -> tuple[Warning_, ...]:
+    found = [Warning_(code="W-RECORDS", path="", text=note) for note in evidence.notes]
+    found += [Warning_(code="W-PERIOD", path="period", text=note) for note in period.notes]
+    for i, row in enumerate(rows):
+        rule, m = row.question.objective.indicator, row.measured["accepted"]
+        path = f"{row.question.objective.name}/{row.question.scope}"
+        if isinstance(rule, BinRule) and m.source is Source.PROBE:
+            text = "measured by our own probes, while the clause counts the customer's requests"
+            found.append(Warning_(code="W-SPEC-PROBE", path=path, text=text))
+        late = sum(a.late for a in row.question.applied)
+        if late:
+            text = f"{late} window(s) were announced later than the notice asks for, and are contested"
+            found.append(Warning_(code="W-LATE-NOTICE", path=path, text=text))
+        if m.clockless and not isinstance(rule, BinRule) and i == 0:
+            text = f"{m.clockless} records carry no time of their own; they count by the batch they were made in"
+            found.append(Warning_(code="W-RECORDS-CLOCK", path=path, text=text))
+    if agreement.fee is None and any(r.question.objective.credits for r in rows):
+        found.append(Warning_(code="W-SPEC-FEE", path="fee", text="no fee is stated, so no amount can be computed"))
+    return tuple(found)

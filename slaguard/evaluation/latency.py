@@ -1,0 +1,125 @@
+"""Latency promises: a percentile (L4), decided by counting what exceeds the limit, and the share within a limit (L2).
+
+Times are whole milliseconds rounded up, the resolution of the notation, so no time moves over or under a limit. The
+percentile is the inverted distribution function: the smallest x with F(x) >= p. Histograms never decide.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from slaguard.evaluation.exclusions import Variant
+from slaguard.evaluation.measure import Measurement, Rows, excluded_records, rows_of
+from slaguard.evaluation.requirements import Question
+from slaguard.evaluation.shares import Tally, coverage_of, is_census, measured
+from slaguard.records import NULL, Column, Evidence
+from slaguard.spec.model import Percentile, RequestAttainment
+from slaguard.spec.period import ResolvedPeriod
+from slaguard.terms import Bound, BoundWord, Source
+
+
+def measure_latency(
+    question: Question, source: Source, evidence: Evidence, period: ResolvedPeriod, as_of: int, variant: Variant
+) -> Measurement:
+    """Return the figure of a `Percentile` or a `RequestAttainment` from one source."""
+    counts = next(c for c in question.counts if c.source is source)
+    rows = rows_of(question, evidence.tables[counts.sha256()], variant)
+    coverage = coverage_of(rows, source, evidence, period, as_of)
+    rule = question.objective.indicator
+    if isinstance(rule, RequestAttainment):
+        tally = _tally(rule, rows, source, rule.within.bound)
+        return measured(question, source, rows, tally, coverage, "request")
+    if isinstance(rule, Percentile):
+        return _percentile(question, rule, source, rows, coverage)
+    msg = "not a latency rule"
+    raise TypeError(msg)
+
+
+def _tally(rule: Percentile | RequestAttainment, rows: Rows, source: Source, limit: Bound) -> Tally:
+    """Count the requests that miss the limit; one that succeeded without a measured time is not decided."""
+    times = rows.table.column(rule.field.value)
+    in_time = _within(times, limit) & (times != NULL)
+    untimed = rows.sum(rows.ok[times == NULL])
+    late = rows.sum(rows.ok[~in_time & (times != NULL)])
+    failed = rows.sum(rows.fail) if rule.failed != "leave_out" else 0
+    good = rows.sum(rows.ok[in_time])
+    n = good + late + failed
+    counted = rows.ok + (rows.fail if rule.failed != "leave_out" else 0)
+    known = is_census(rows, counted, source)
+    return Tally(late + failed, n, untimed, n + untimed if known else None, known)
+
+
+def _within(times: Column, limit: Bound) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    edge = int(limit.value)
+    return times <= edge if limit.word is BoundWord.AT_MOST else times < edge
+
+
+def _percentile(question: Question, rule: Percentile, source: Source, rows: Rows, coverage: Fraction) -> Measurement:
+    bound = question.objective.bound
+    tally = _tally(rule, rows, source, bound)
+    times = rows.table.column(rule.field.value)
+    failed = rows.fail if rule.failed != "leave_out" else np.zeros_like(rows.fail)
+    known = times != NULL
+    finite = np.where(known, rows.ok, 0)
+    late = rows.sum(failed)
+    unwatched = 1 - coverage if tally.census else Fraction(0)
+    size = tally.n + tally.unknown
+    return Measurement(
+        source=source,
+        noun="request",
+        value=quantile(times, finite, late, rule.p, Fraction(0)),
+        best=quantile(times, finite, late, rule.p, Fraction(tally.unknown), lift=unwatched),
+        worst=quantile(times, finite, late + tally.unknown, rule.p, Fraction(0), drop=unwatched),
+        n=tally.n,
+        bad=Fraction(tally.bad),
+        allowed=(1 - rule.p) * tally.n,
+        coverage=coverage,
+        census=tally.census,
+        unknown=tally.unknown,
+        population=size if tally.population is not None else None,
+        dropped=rows.dropped,
+        unmeasured=rows.unmeasured,
+        clockless=rows.sum(rows.table.n[rows.table.column("clock") == 0]),
+        excluded=excluded_records(question, rows),
+    )
+
+
+NEVER = Fraction(10**15)
+"""A percentile that lies among requests that never answered, in milliseconds: longer than any limit can say."""
+
+
+def quantile(  # noqa: PLR0913 - two kinds of unknown, each on its side
+    times: Column, n: Column, never: int, p: Fraction, instant: Fraction, *, lift: Fraction = Fraction(0), drop: Fraction = Fraction(0)
+) -> Fraction | None:
+    """Return the smallest time that at least the share `p` does not exceed, in milliseconds.
+
+    Args:
+        times: whole milliseconds, one per row.
+        n: how many requests took that long.
+        never: requests without an answer: longer than any time.
+        p: the percentile as a share.
+        instant: requests without a measured time, taken as instant.
+        lift: the share of requests not seen, taken as instant.
+        drop: the share of requests not seen, taken as never answered.
+
+    Returns:
+        The time, `NEVER` where it lies among the requests without an answer, None where there are no requests at all.
+
+    """
+    total = Fraction(int(n.sum()) + never) + instant
+    if not total:
+        return None
+    unseen = total * (lift + drop) / (1 - lift - drop) if lift + drop < 1 else Fraction(0)
+    needed = p * (total + unseen)
+    reached = instant + (unseen if lift else 0)
+    if reached >= needed and reached:
+        return Fraction(0)
+    kept = n > 0
+    order = np.argsort(times[kept], kind="stable")
+    for time, size in zip(times[kept][order].tolist(), n[kept][order].tolist(), strict=True):
+        reached += size
+        if reached >= needed:
+            return Fraction(time)
+    return NEVER

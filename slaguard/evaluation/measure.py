@@ -1,0 +1,153 @@
+"""From a Table of counts to a Measurement: what counted, what was left out, and what is not known.
+
+A Measurement never guesses: what was not watched or not graded stands as two bounds, `best` (all of it good for the
+vendor) and `worst` (all of it bad). Everything here is integers and fractions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from slaguard.evaluation.exclusions import Applied, Variant
+from slaguard.evaluation.requirements import Question
+from slaguard.records import Column, Span, Table
+from slaguard.spec.model import Effect, Ratio
+from slaguard.terms import Count, Outcome, Source
+
+OUTCOMES = tuple(Outcome)
+Noun = Literal["interval", "request", "answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """What one exclusion took out: records, and time in minutes (exact)."""
+
+    applied: Applied
+    n: int
+    minutes: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A stretch of time that a strip chart shows and a claim lists: down, excluded or not watched.
+
+    `lost` is how many intervals' worth of good answers it cost (down only).
+    """
+
+    kind: Literal["down", "excluded", "unobserved"]
+    span: Span
+    lost: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """An Objective's figure in one scope, from one source, with one set of exclusions.
+
+    `value`, `best` and `worst` are in the Objective's unit (share of one, or milliseconds) and None where nothing
+    counts. `bad` out of `n` is what the promise is decided on, and `allowed` is how many of `n` may be bad.
+    `population` is how many there are in all where that is known; `census` is true where all of them are in `n`.
+    """
+
+    source: Source
+    noun: Noun
+    value: Fraction | None
+    best: Fraction | None
+    worst: Fraction | None
+    n: int
+    bad: Fraction
+    allowed: Fraction
+    coverage: Fraction
+    census: bool
+    unknown: int = 0
+    population: int | None = None
+    dropped: int = 0
+    unmeasured: int = 0
+    clockless: int = 0
+    excluded: tuple[Excluded, ...] = ()
+    events: tuple[Event, ...] = ()
+    if_rest_is_good: Fraction | None = None
+    """Open period, interval rules: the figure if every interval still to come is good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A Table's rows with what each of them counts as, in one variant."""
+
+    table: Table
+    ok: Column
+    fail: Column
+    dropped: int
+    unmeasured: int
+    unmeasured_rows: Column
+    excluded: dict[int, int] = field(default_factory=dict)
+    """Records taken out, by position of the exclusion in the Objective's list."""
+
+    def sum(self, column: Column) -> int:
+        """Return the sum of a column as an exact integer."""
+        return int(column.sum())
+
+
+def counted_as(question: Question, outcome: Outcome, mask: int, variant: Variant) -> tuple[Count | None, int | None]:
+    """Return how a record counts, and the position of the exclusion that took it out or turned it.
+
+    None as the count means that it was not measured. The first exclusion in the Agreement's order is the primary one. A
+    window that counts as up turns a failure of a share of requests into a good one; anywhere else it takes the record out.
+    """
+    count = question.objective.outcomes.of(outcome)
+    if count is None:
+        return None, None
+    for i, bit in enumerate(question.bits):
+        if bit.code is not None and mask >> i & 1 and outcome is not Outcome.OK:
+            count = bit.code
+    if count is Count.DROP:
+        return Count.DROP, None
+    for i, bit in enumerate(question.bits):
+        if bit.applied is None or not mask >> i & 1 or not bit.active(variant):
+            continue
+        position = question.applied.index(bit.applied)
+        as_up = bit.applied.exclusion.effect is Effect.COUNT_AS_UP and isinstance(question.objective.indicator, Ratio)
+        if not as_up:
+            return Count.DROP, position
+        if count is Count.FAIL:
+            return Count.OK, position
+    return count, None
+
+
+def rows_of(question: Question, table: Table, variant: Variant) -> Rows:
+    """Return the rows of a Table with their counts in one variant."""
+    outcome, mask, n = table.column("outcome"), table.column("mask"), table.n
+    ok, fail, unmeasured = np.zeros_like(n), np.zeros_like(n), np.zeros_like(n)
+    dropped = 0
+    excluded: dict[int, int] = {}
+    pairs = np.stack([outcome, mask], axis=1) if len(n) else np.empty((0, 2), dtype=np.int64)
+    kinds, where = np.unique(pairs, axis=0, return_inverse=True)
+    for index, (code, bits) in enumerate(kinds.tolist()):
+        chosen = where.reshape(-1) == index
+        count, position = counted_as(question, OUTCOMES[code], bits, variant)
+        size = int(n[chosen].sum())
+        if position is not None:
+            excluded[position] = excluded.get(position, 0) + size
+        if count is None:
+            unmeasured[chosen] = n[chosen]
+        elif count is Count.DROP:
+            dropped += size if position is None else 0
+        else:
+            (ok if count is Count.OK else fail)[chosen] = n[chosen]
+    return Rows(table, ok, fail, dropped, int(unmeasured.sum()), unmeasured, excluded)
+
+
+def excluded_records(question: Question, rows: Rows) -> tuple[Excluded, ...]:
+    """Return what each record exclusion took out, in the Agreement's order."""
+    return tuple(Excluded(question.applied[i], n, Fraction(0)) for i, n in sorted(rows.excluded.items()))
+
+
+def covered_share(span: Span, coverage: tuple[Span, ...]) -> Fraction:
+    """Return the share of a span that lies inside the coverage."""
+    if span[1] <= span[0]:
+        return Fraction(0)
+    inside = sum(max(0, min(b, span[1]) - max(a, span[0])) for a, b in coverage)
+    return Fraction(inside, span[1] - span[0])
