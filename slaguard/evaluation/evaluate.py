@@ -87,7 +87,7 @@ def evaluate(agreement: Agreement, period: ResolvedPeriod, evidence: Evidence, a
             method_version=METHOD_VERSION,
         ),
         objectives=tuple(_result(r) for r in rows),
-        credits=credits_part(agreement, period, rows, closed=closed),
+        credits=credits_part(agreement, period, rows),
         deadlines=deadline_parts(agreement, period, evidence.facts, as_of),
         warnings=_warnings(agreement, period, evidence, rows),
     )

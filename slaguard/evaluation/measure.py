@@ -95,7 +95,8 @@ def counted_as(question: Question, outcome: Outcome, mask: int, variant: Variant
     """Return how a record counts, and the position of the exclusion that took it out or turned it.
 
     None as the count means that it was not measured. The first exclusion in the Agreement's order is the primary one. A
-    window that counts as up turns a failure of a share of requests into a good one; anywhere else it takes the record out.
+    window that counts as up concerns failures only: in a share of requests a failure in it is good, anywhere else (a
+    latency has no time to count for it) it leaves; what succeeded in it stays as it is.
     """
     count = question.objective.outcomes.of(outcome)
     if count is None:
@@ -109,11 +110,10 @@ def counted_as(question: Question, outcome: Outcome, mask: int, variant: Variant
         if bit.applied is None or not mask >> i & 1 or not bit.active(variant):
             continue
         position = question.applied.index(bit.applied)
-        as_up = bit.applied.exclusion.effect is Effect.COUNT_AS_UP and isinstance(question.objective.indicator, Ratio)
-        if not as_up:
+        if bit.applied.exclusion.effect is not Effect.COUNT_AS_UP:
             return Count.DROP, position
         if count is Count.FAIL:
-            return Count.OK, position
+            return (Count.OK if isinstance(question.objective.indicator, Ratio) else Count.DROP), position
     return count, None
 
 

@@ -245,7 +245,10 @@ class CreditLinePart(Part):
     """The step of the ladder, as written."""
     percent: Exact | None
     """The share of the fee."""
+    alone: Amount | None = None
+    """What the promise would pay by itself."""
     amount: Amount
+    """Its part of the total."""
     counts: bool
     """Whether it is part of the total; the sentence says why."""
     sentence: str
@@ -277,8 +280,14 @@ class DeadlinePart(Part):
     """With the safety margin."""
     local: str | None
     """In the zone of the deadline: Mon 2026-11-30, 24:00 Europe/Berlin."""
+    act_by_local: str | None = None
+    earliest: Time | None = None
+    """Where the anchor is not known: the earliest the deadline can fall on."""
+    days_left: int | None = None
+    """Midnights between the local day of `as_of` and the last day to act; negative once it has passed."""
     anchor: str
     reason: str | None
+    """What the date rests on, or what must be recorded first."""
 
 
 class Warning_(Part):
