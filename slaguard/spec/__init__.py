@@ -1,0 +1,1 @@
+"""The promise: notation, model, profiles, lint, normal form, explanation and resolved periods of an Agreement."""

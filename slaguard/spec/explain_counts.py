@@ -1,0 +1,187 @@
+"""What counts and what does not, on which evidence, and how it is decided."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from slaguard.spec.explain_words import OUTCOME_WORDS, conditions, counted, duration, listing, name, percent, value
+from slaguard.spec.model import (
+    BinRule,
+    Decision,
+    Effect,
+    Exclusion,
+    Objective,
+    Outcomes,
+    Ratio,
+    SampleProportion,
+    Service,
+)  # fmt: skip
+from slaguard.terms import ANSWERED, Count, Source
+
+SOURCE_WORDS: Final[dict[Source, str]] = {
+    Source.TRAFFIC: "your own calls",
+    Source.PROBE: "test calls made by slaguard (probes)",
+}
+ASSERTER_WORDS: Final = {"vendor": "the vendor", "customer": "the customer", "either": "either side"}
+PROOF_WORDS: Final = {
+    "announcement": "the announcement",
+    "request_field": "a field of the request itself",
+    "vendor_letter": "a letter of the vendor",
+}
+_COUNT_WORDS: Final = {
+    Count.FAIL: "As failures",
+    Count.OK: "As good, beside every normal answer",
+    Count.DROP: "Left out, neither good nor bad",
+}
+
+
+def service(term: Service) -> str:
+    """Return which part of the traffic a service is."""
+    models = listing((value(m) for m in term.models), "or") if term.models is not None else "any"
+    regions = listing((value(r) for r in term.regions), "or") if term.regions is not None else "any"
+    where = f"; only where {conditions(term.where)}" if term.where else ""
+    return f"{term.id}: model {models or 'none'}; region {regions or 'none'}{where}."
+
+
+def scope(objective: Objective) -> list[str]:
+    """Return which of the traffic a promise is about."""
+    lines = []
+    if objective.service is not None:
+        several = len(objective.service) > 1
+        own = " Each has a result of its own." if several else ""
+        lines.append(f"It is about the service{'s' if several else ''} {listing(objective.service) or 'none'}.{own}")
+    if objective.eligible:
+        lines.append(f"Only requests count for which {conditions(objective.eligible)}.")
+    return lines
+
+
+def outcomes(objective: Objective) -> list[str]:
+    """Return how each way a call can end counts, grouped, each named in plain words."""
+    terms = objective.outcomes
+    lines = _graded_outcomes(terms) if isinstance(objective.indicator, SampleProportion) else _counted_outcomes(terms)
+    for count, opening in _COUNT_WORDS.items():
+        codes = sorted(code for code, how in (terms.codes or {}).items() if how is count)
+        if codes:
+            lines.append(f"{opening}, whatever the status says: calls that failed with {listing(map(value, codes), 'or')}.")
+    if terms.timeout_after is not None:
+        lines.append(f"A caller waits {duration(terms.timeout_after)} before a call can count as timed out.")
+    lines.append("A call that could not be measured is no evidence, neither good nor bad.")
+    return lines
+
+
+def _counted_outcomes(terms: Outcomes) -> list[str]:
+    return [f"{opening}: {_endings(terms, count)}." for count, opening in _COUNT_WORDS.items()]
+
+
+def _graded_outcomes(terms: Outcomes) -> list[str]:
+    """Return which calls bring an answer that is graded: a call that brought none is another promise's matter."""
+    graded = "; ".join(OUTCOME_WORDS[o] for o in OUTCOME_WORDS if o in ANSWERED and terms.of(o) is Count.OK)
+    also = f", and calls that ended so: {graded}" if graded else ""
+    said = [f"{count} ({', '.join(o for o in OUTCOME_WORDS if terms.of(o) is count) or 'none'})" for count in Count]
+    return [
+        f"Graded are normal answers{also}. All other calls leave this promise.",
+        f"As written, for other promises to use: {listing(said)}.",
+    ]
+
+
+def _endings(terms: Outcomes, count: Count) -> str:
+    return "; ".join(text for outcome, text in OUTCOME_WORDS.items() if terms.of(outcome) is count) or "nothing"
+
+
+def exclusion(objective: Objective, term: Exclusion) -> str:
+    """Return one exclusion: what, who may say so, notice, cap, effect, proof."""
+    opening = f"{term.id} ({term.kind.replace('_', ' ')}; {name(term.clause)}):"
+    who = f"{ASSERTER_WORDS[term.asserted_by].capitalize()} may claim it."
+    proof = f"Proof: {listing(PROOF_WORDS[p] for p in term.proof) or 'none'}."
+    if term.selector is not None:
+        what = f"requests for which {conditions(term.selector) or 'nothing more is asked'} leave the count."
+        return f"{opening} {what} {who} {proof}"
+    notice = f"times announced at least {duration(term.notice or 0)} before they begin; later ones are contested."
+    cap = "There is no cap."
+    if term.cap is not None:
+        cap = f"At most {duration(term.cap.length)} in a calendar {term.cap.per}; what is over that counts normally."
+    return " ".join([opening, notice, who, _effect(objective, term.effect), cap, proof])
+
+
+def _effect(objective: Objective, effect: Effect) -> str:
+    """Return what an announced window does to this promise: time where the rule is over time, requests elsewhere."""
+    over_time = isinstance(objective.indicator, BinRule)
+    match effect:
+        case Effect.COUNT_AS_UP if over_time:
+            return "The time stays in the period and counts as up."
+        case Effect.COUNT_AS_UP if isinstance(objective.indicator, Ratio):
+            return "Requests in it stay in the count, and those that failed count as good."
+        case Effect.COUNT_AS_UP if isinstance(objective.indicator, SampleProportion):
+            return "Answers in it are graded like all others: this promise is not about availability."
+        case Effect.COUNT_AS_UP:
+            return "Requests that failed in it leave the count; all others stay."
+        case Effect.REMOVE_MINUTES if over_time:
+            return "The time leaves the period, up or down."
+        case Effect.DROP_RECORDS:
+            return "Requests in it leave the count."
+        case _:
+            return f"Requests in it leave the count (written as {effect.value}; this rule has no minutes)."
+
+
+def evidence(objective: Objective) -> list[str]:
+    """Return whose calls are the evidence, and how much of the period must have been watched."""
+    least = percent(objective.min_coverage)
+    first, *rest = [SOURCE_WORDS[s] for s in objective.source] or ["nothing"]
+    others = "".join(f"; where they cover less than {least} of the period, {other} instead" for other in rest)
+    return [f"Evidence: {first}{others}{', never a mixture' if rest else ''}.", _unwatched(objective, least)]
+
+
+def _unwatched(objective: Objective, least: str) -> str:
+    if objective.decision.estimand == "defined_measure" and objective.min_coverage == 0:
+        return "It does not matter how much of the period was watched: the answers there are decide."
+    if objective.decision.estimand == "defined_measure":
+        return f"At least {least} of it should come about; what was not asked is not guessed at, the answers there are decide."
+    sampled = " (a sample is not judged at all then)" if objective.decision.rule == "lower_bound" else ""
+    return (
+        "Time that was not watched is taken as good and as bad. Where that makes a difference there is no verdict: too "
+        f"little evidence if less than {least} of the period was watched{sampled}, undecided otherwise."
+    )
+
+
+def decision(objective: Objective) -> list[str]:
+    """Return the decision rule in plain words: what is estimated, how, with which risk, from how many events."""
+    rule, event = objective.decision, _event(objective)
+    match rule.min_n:
+        case 0:
+            enough = "No smallest number is asked for."
+        case 1:
+            enough = f"One {event} is enough to decide."
+        case _:
+            enough = f"With fewer than {counted(rule.min_n, event)} nothing is decided."
+    return [_estimand(rule), _rule(objective), enough]
+
+
+def _estimand(rule: Decision) -> str:
+    if rule.estimand == "realised":
+        return "What is judged: what really happened in this period, not the vendor's general ability."
+    return "What is judged: the score on the agreed measure. It is the fact itself, not an estimate of something behind it."
+
+
+def _rule(objective: Objective) -> str:
+    rule = objective.decision
+    risk = percent(rule.alpha)
+    if rule.rule == "point":
+        return f"The measured figure decides, without a margin for chance (the risk of {risk} is not used)."
+    if rule.estimand == "defined_measure" and isinstance(objective.indicator, SampleProportion):
+        return f"So the measured figure decides; that a sample should show it at a risk of {risk} changes nothing here."
+    return (
+        "If every event was counted, the count decides. If only a sample was, the promise is called broken, or kept, only "
+        f"where the sample shows it with a risk of error of at most {risk} each way; otherwise it stays open."
+    )
+
+
+def _event(objective: Objective) -> str:
+    match objective.indicator:
+        case BinRule():
+            return "watched interval"
+        case SampleProportion():
+            return "graded answer"
+        case Ratio():
+            return "counted request"
+        case _:
+            return "timed request"
