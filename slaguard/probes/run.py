@@ -1,0 +1,241 @@
+"""Ask the questions of a plan: planned and acknowledged first, then sent once, then recorded, whatever came back.
+
+Slots are planned in windows, so that one commit acknowledges many; results are written as they come, as many as wait
+in one commit. A run that is ended early writes down what it has and gives up the rest by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Final
+
+from slaguard.errors import SlaguardError
+from slaguard.probes.control import Control
+from slaguard.probes.observe import Redact, Result, Subject, grade, kept_text, observe
+from slaguard.probes.plan import Slot
+from slaguard.probes.spending import Purse
+from slaguard.providers.base import Prompt, Provider, Reply
+from slaguard.records import Clock, ProbeMissed, ProbePlanned, RawFacts, Record
+from slaguard.scorers.base import Scorer
+from slaguard.terms import Grade, Outcome
+
+Append = Callable[[Sequence[Record], Sequence[bytes | None]], object]
+"""Writes records with their payloads and returns once they are on disk; called from a thread, one call at a time."""
+_MOST_RESULTS: Final = 200
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did, as it goes: how many slots were asked or shed, what came of them, what it cost."""
+
+    asked: int = 0
+    shed: int = 0
+    lost: int = 0
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    grades: Counter[Grade] = field(default_factory=Counter)
+    never_connected: int = 0
+    spent: Decimal = Decimal(0)
+
+    def add(self, result: Result) -> None:
+        """Count one result that is on disk."""
+        if result.missed is not None:
+            self.shed += result.missed.how == "shed"
+            self.lost += result.missed.how == "lost"
+        if result.observation is not None and result.reply is not None:
+            self.asked += 1
+            self.outcomes[result.observation.outcome] += 1
+            self.never_connected += result.reply.exchange.sent_ns is None
+        if result.score is not None:
+            self.grades[result.score.grade] += 1
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of one run: what is planned and not yet on disk, and what is on its way there."""
+
+    queue: asyncio.Queue[Slot | None]
+    results: asyncio.Queue[Result | None]
+    settled: asyncio.Event
+    tally: Tally = field(default_factory=Tally)
+    planned: dict[str, Slot] = field(default_factory=dict)
+    set_aside: dict[str, Decimal] = field(default_factory=dict)
+    unwritten: dict[str, Result] = field(default_factory=dict)
+    under_way: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prober:
+    """Asks one vendor the questions of one Agreement. `run` may be called more than once.
+
+    `concurrency` calls are under way at most; `ahead` slots are planned in one commit. `control` tells our own network
+    from the vendor; without one, a vendor that is not reached is at fault. `on_result` is told of each result once it
+    is on disk.
+    """
+
+    subject: Subject
+    scorers: Mapping[str, Scorer]
+    provider: Provider
+    append: Append
+    clock: Clock
+    redact: Redact
+    control: Control | None = None
+    purse: Purse | None = None
+    concurrency: int = 8
+    ahead: int = 64
+    on_result: Callable[[Result], None] | None = None
+
+    async def run(self, slots: Iterable[Slot]) -> Tally:
+        """Ask every slot, in time order, and return what was done.
+
+        Raises:
+            SlaguardError: records could not be written; nothing more is sent.
+
+        """
+        run = _Run(asyncio.Queue(self.ahead), asyncio.Queue(self.ahead), asyncio.Event())
+        try:
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(self._write(run))
+                workers = [group.create_task(self._work(run)) for _ in range(self.concurrency)]
+                await self._plan(slots, run)
+                await asyncio.wait(workers)
+                await run.results.put(None)
+                await writer
+        except BaseExceptionGroup as group_error:
+            raise _first(group_error) from group_error
+        except asyncio.CancelledError:
+            self._give_up(run)
+            raise
+        run.tally.spent = self.purse.spent if self.purse is not None else Decimal(0)
+        return run.tally
+
+    # ── planning ────────────────────────────────────────────────────────────────────────────────────────────────────
+    async def _plan(self, slots: Iterable[Slot], run: _Run) -> None:
+        window: list[Slot] = []
+        for slot in slots:
+            aside = self._set_aside(slot)
+            while aside is None and (window or run.under_way):
+                await self._release(window, run)
+                window = []
+                await run.settled.wait()
+                run.settled.clear()
+                aside = self._set_aside(slot)
+            if aside is None:
+                missed = ProbeMissed(slot=slot.id, how="shed", reason="budget", scheduled_at=slot.scheduled_at)
+                await run.results.put(Result(slot=slot, missed=missed))
+                continue
+            run.set_aside[slot.id] = aside
+            window.append(slot)
+            if len(window) >= self.ahead:
+                await self._release(window, run)
+                window = []
+        await self._release(window, run)
+        for _ in range(self.concurrency):
+            await run.queue.put(None)
+
+    def _set_aside(self, slot: Slot) -> Decimal | None:
+        if self.purse is None:
+            return Decimal(0)
+        prompt = self._prompt(slot)
+        return self.purse.set_aside(self.provider.request(prompt), prompt)
+
+    def _prompt(self, slot: Slot) -> Prompt:
+        golden = self.subject.golden
+        return golden.prompt(golden.items[slot.item], self.subject.model, slot.request_id)
+
+    async def _release(self, window: list[Slot], run: _Run) -> None:
+        """Plan a window of slots: they are asked only once that is on disk."""
+        if not window:
+            return
+        planned = [
+            ProbePlanned(slot=s.id, agreement=self.subject.agreement, golden_item=s.item, scheduled_at=s.scheduled_at)
+            for s in window
+        ]
+        await asyncio.to_thread(self.append, planned, [None] * len(planned))
+        run.planned |= {slot.id: slot for slot in window}
+        run.under_way += len(window)
+        for slot in window:
+            await run.queue.put(slot)
+
+    # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    async def _work(self, run: _Run) -> None:
+        while (slot := await run.queue.get()) is not None:
+            await self.clock.sleep_until(slot.scheduled_at)
+            result = await self._ask(slot, run.set_aside.pop(slot.id))
+            run.unwritten[slot.id] = result
+            if self.purse is not None and result.reply is not None:
+                self.purse.settle(result.set_aside, result.reply)
+            run.under_way -= 1
+            run.settled.set()
+            await run.results.put(result)
+
+    async def _ask(self, slot: Slot, set_aside: Decimal) -> Result:
+        reply = await self.provider.complete(self._prompt(slot))
+        facts = await self._attributed(reply)
+        observation = observe(self.subject, slot, reply, facts, self.redact)
+        item = self.subject.golden.items[slot.item]
+        return Result(
+            slot=slot,
+            observation=observation,
+            score=grade(item, observation, reply, self.scorers[self.subject.golden.scorer_of(item)]),
+            payload=kept_text(reply, self.redact),
+            reply=reply,
+            set_aside=set_aside,
+        )
+
+    async def _attributed(self, reply: Reply) -> RawFacts:
+        """Ask the control target who is at fault where nothing of an answer came."""
+        facts = reply.facts
+        unreached = facts.failure in {"connection", "timeout"} and reply.exchange.first_byte_ns is None
+        if not unreached or self.control is None or await self.control():
+            return facts
+        return replace(facts, failure="own_network")
+
+    # ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    async def _write(self, run: _Run) -> None:
+        ended = False
+        while not ended:
+            waiting = [await run.results.get()]
+            while len(waiting) < _MOST_RESULTS and not run.results.empty():
+                waiting.append(run.results.get_nowait())
+            ended = waiting[-1] is None
+            batch = [result for result in waiting if result is not None]
+            if batch:
+                await asyncio.to_thread(self._keep, batch)
+                self._written(batch, run)
+
+    def _keep(self, batch: Sequence[Result]) -> None:
+        pairs = [pair for result in batch for pair in result.records()]
+        self.append([record for record, _ in pairs], [payload for _, payload in pairs])
+
+    def _written(self, batch: Sequence[Result], run: _Run) -> None:
+        for result in batch:
+            run.planned.pop(result.slot.id, None)
+            run.unwritten.pop(result.slot.id, None)
+            run.tally.add(result)
+            if self.on_result is not None:
+                self.on_result(result)
+
+    def _give_up(self, run: _Run) -> None:
+        """Write what is known and name the slots that were planned and will not be asked. Repeats count once."""
+        batch = list(run.unwritten.values())
+        batch += [
+            Result(slot=s, missed=ProbeMissed(slot=s.id, how="lost", reason="own_down", scheduled_at=s.scheduled_at))
+            for s in run.planned.values()
+            if s.id not in run.unwritten
+        ]
+        if batch:
+            self._keep(batch)
+            self._written(batch, run)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return what ended a run: an error of ours if there is one, else the first."""
+    found = list(group.exceptions)
+    for error in found:
+        if isinstance(error, BaseExceptionGroup):
+            return _first(error)
+    return next((e for e in found if isinstance(e, SlaguardError)), found[0])

@@ -1,0 +1,146 @@
+"""What a call costs, and that no more is spent than allowed: money is set aside before a call and settled after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from slaguard.config import Budget, Price, Probe
+from slaguard.errors import ProbeError
+from slaguard.probes.observe import Subject
+from slaguard.providers.base import Prompt, Reply, Request
+from slaguard.records import NS, Observation, Span
+from slaguard.terms import Money, Source
+
+_MILLION: Final = 1_000_000
+_LIMITS: Final = ("max_tokens", "max_completion_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What calls of one probe cost: by its price, or by the ceiling that its budget names; None of both: unknown."""
+
+    price: Price | None = None
+    ceiling: Money | None = None
+
+    @classmethod
+    def of(cls, probe: Probe) -> Cost:
+        """Return what the configuration says of a probe's cost."""
+        return cls(probe.price, probe.budget.call if probe.budget else None)
+
+    @property
+    def currency(self) -> str | None:
+        """The currency, if anything is known."""
+        if self.price is not None:
+            return self.price.input.currency
+        return self.ceiling.currency if self.ceiling is not None else None
+
+    def most(self, request: Request, prompt: Prompt) -> Decimal | None:
+        """Return what a call can cost at most; None if that is not known.
+
+        No text has more tokens than bytes, and an answer no more than the request allows.
+        """
+        tokens = _most_output(prompt.parameters)
+        if self.price is not None and tokens is not None:
+            return (self.price.input.amount * len(request.body) + self.price.output.amount * tokens) / _MILLION
+        return self.ceiling.amount if self.ceiling is not None else None
+
+    def of_reply(self, reply: Reply) -> Decimal | None:
+        """Return what a call cost by the vendor's own count of tokens; None where either is not known."""
+        return self.of_tokens(reply.input_tokens, reply.output_tokens)
+
+    def of_tokens(self, asked: int | None, answered: int | None) -> Decimal | None:
+        """Return what so many tokens cost; None where price or counts are not known."""
+        if self.price is None or asked is None or answered is None:
+            return None
+        return (self.price.input.amount * asked + self.price.output.amount * answered) / _MILLION
+
+
+def _most_output(parameters: Mapping[str, Any]) -> int | None:
+    given = [parameters.get(name) for name in _LIMITS]
+    limits = [n for n in given if isinstance(n, int) and not isinstance(n, bool)]
+    return min(limits) if limits else None
+
+
+class Purse:
+    """What is left of a budget; it never goes below zero, however many calls are under way."""
+
+    def __init__(self, limit: Decimal | None, cost: Cost) -> None:
+        """Start with `limit` (None: no limit)."""
+        self._limit = limit
+        self._cost = cost
+        self._taken = Decimal(0)
+
+    @classmethod
+    def of(cls, probe: Probe, prompt: Prompt, request: Request, *, spent: Decimal = Decimal(0)) -> Purse:
+        """Return the purse of a probe, `spent` of its budget gone already.
+
+        Raises:
+            ProbeError: there is a budget, and nothing says what a call costs.
+
+        """
+        cost = Cost.of(probe)
+        if probe.budget is None:
+            return cls(None, cost)
+        if cost.most(request, prompt) is None:
+            msg = (
+                f"slaguard.yaml: probes: the budget of {probe.budget.amount} a {probe.budget.per} cannot be kept:"
+                f" nothing says what a call to {probe.model} costs\n"
+                "    write its price (price: {input: 2.50 EUR, output: 10.00 EUR}, for a million tokens, with max_tokens in the"
+                " golden set's request),\n    or what a call is taken to cost at most (budget: {…, call: 0.02 EUR})"
+            )
+            raise ProbeError(msg)
+        return cls(probe.budget.amount.amount - spent, cost)
+
+    def most(self, request: Request, prompt: Prompt) -> Decimal | None:
+        """Return what a call can cost at most; None if that is not known."""
+        return self._cost.most(request, prompt)
+
+    @property
+    def spent(self) -> Decimal:
+        """What calls have cost so far, those under way at their most."""
+        return self._taken
+
+    def set_aside(self, request: Request, prompt: Prompt) -> Decimal | None:
+        """Set aside what a call can cost; None if the rest of the budget does not allow it."""
+        most = self._cost.most(request, prompt)
+        if self._limit is None:
+            most = most or Decimal(0)
+        elif most is None or self._taken + most > self._limit:
+            return None
+        self._taken += most
+        return most
+
+    def settle(self, set_aside: Decimal, reply: Reply) -> None:
+        """Give back what a call did not cost; a call whose cost is not known keeps all that was set aside."""
+        actual = self._cost.of_reply(reply)
+        if actual is not None:
+            self._taken += actual - set_aside
+
+
+def budget_span(budget: Budget, now_ns: int) -> Span:
+    """Return the UTC day or month that a budget is for, at `now_ns`, in UTC nanoseconds, half-open."""
+    now = datetime.fromtimestamp(now_ns // NS, UTC)
+    start = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if budget.per == "day":
+        end = start + timedelta(days=1)
+    else:
+        start = start.replace(day=1)
+        end = (start + timedelta(days=32)).replace(day=1)
+    return int(start.timestamp()) * NS, int(end.timestamp()) * NS
+
+
+def spent_on(observations: Iterable[Observation], subject: Subject, probe: Probe, span: Span, most: Decimal) -> Decimal:
+    """Return what probes of a model have cost in a span; a call without the vendor's count is taken at `most`."""
+    cost = Cost.of(probe)
+    total = Decimal(0)
+    for one in observations:
+        if one.source is not Source.PROBE or one.sent_at is None or not span[0] <= one.sent_at < span[1]:
+            continue
+        if (one.vendor, one.model_requested, one.attributes.get("agreement")) == (subject.vendor, probe.model, probe.agreement):
+            known = cost.of_tokens(one.input_tokens, one.output_tokens)
+            total += most if known is None else known
+    return total

@@ -1,0 +1,1 @@
+"""Grade an answer. One module per way of grading; found by name through the entry points `slaguard.scorers`."""
