@@ -150,6 +150,7 @@ _BARE = re.compile(r"-?\d+([.,]\d+)?\Z", re.ASCII)
 _DURATION = re.compile(r"(\d{1,12})(ms|s|m|h|d|w)\Z", re.ASCII)
 _MONEY = re.compile(r"(\d{1,15}(?:\.\d{1,4})?) ([A-Z]{3})\Z", re.ASCII)
 _UNIT_MS: Final[dict[str, int]] = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_LONGEST_MS: Final = 36_525 * _UNIT_MS["d"]
 MINOR_DIGITS: Final[dict[str, int]] = {
     "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0,
     "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0, "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
@@ -194,8 +195,11 @@ def parse_duration(text: str) -> int:
 
     """
     found = _DURATION.match(text)
+    if found and (ms := int(found[1]) * _UNIT_MS[found[2]]) <= _LONGEST_MS:
+        return ms
     if found:
-        return int(found[1]) * _UNIT_MS[found[2]]
+        msg = "a duration of more than 100 years is a slip of the pen; check the number and the unit"
+        raise ValueError(msg)
     msg = "write a duration as a whole number and a unit (ms, s, m, h, d, w): 5m"
     raise ValueError(msg)
 

@@ -52,8 +52,9 @@ class Counts:
     """Count the records of one source in `span` that meet `where`, grouped by `keys`.
 
     A record is in the span where `sent_at` is in it; one without a clock where its whole batch is. `grader` names whose
-    grade the key `grade` shows: ``human`` (the latest Adjudication), a scorer's ``id@version``, or ``*`` for any scorer
-    (the latest); None where no grade is asked for. Only records known by `as_of` count.
+    grade the key `grade` shows: ``human`` (the latest Adjudication), a scorer's ``id@version`` or ``*`` for any scorer (the
+    latest Score; people may be grading the same answer for another promise, so an Adjudication is not one); None where no
+    grade is asked for. Only records known by `as_of` count.
     """
 
     source: Source

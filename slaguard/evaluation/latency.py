@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 
 from slaguard.evaluation.exclusions import Variant
 from slaguard.evaluation.measure import Measurement, Rows, excluded_records, rows_of
@@ -17,7 +18,7 @@ from slaguard.evaluation.shares import Tally, coverage_of, is_census, measured
 from slaguard.records import NULL, Column, Evidence
 from slaguard.spec.model import Percentile, RequestAttainment
 from slaguard.spec.period import ResolvedPeriod
-from slaguard.terms import Bound, BoundWord, Source
+from slaguard.terms import Bound, Source
 
 
 def measure_latency(
@@ -51,9 +52,16 @@ def _tally(rule: Percentile | RequestAttainment, rows: Rows, source: Source, lim
     return Tally(late + failed, n, untimed, n + untimed if known else None, known)
 
 
-def _within(times: Column, limit: Bound) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    edge = int(limit.value)
-    return times <= edge if limit.word is BoundWord.AT_MOST else times < edge
+def is_within(time: int, limit: Bound) -> bool:
+    """Tell whether a time in whole milliseconds keeps a limit."""
+    return limit.holds(Fraction(time))
+
+
+def _within(times: Column, limit: Bound) -> npt.NDArray[np.bool_]:
+    """Mark the times that keep a limit; every distinct time is compared once."""
+    distinct, where = np.unique(times, return_inverse=True)
+    kept = np.array([is_within(t, limit) for t in distinct.tolist()], dtype=np.bool_)
+    return kept[where.reshape(-1)]
 
 
 def _percentile(question: Question, rule: Percentile, source: Source, rows: Rows, coverage: Fraction) -> Measurement:

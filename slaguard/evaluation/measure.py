@@ -15,7 +15,7 @@ import numpy as np
 from slaguard.evaluation.exclusions import Applied, Variant
 from slaguard.evaluation.requirements import Question
 from slaguard.records import Column, Span, Table
-from slaguard.spec.model import Effect, Ratio
+from slaguard.spec.model import Effect, Ratio, SampleProportion
 from slaguard.terms import Count, Outcome, Source
 
 OUTCOMES = tuple(Outcome)
@@ -112,8 +112,10 @@ def counted_as(question: Question, outcome: Outcome, mask: int, variant: Variant
         position = question.applied.index(bit.applied)
         if bit.applied.exclusion.effect is not Effect.COUNT_AS_UP:
             return Count.DROP, position
-        if count is Count.FAIL:
-            return (Count.OK if isinstance(question.objective.indicator, Ratio) else Count.DROP), position
+        if count is Count.FAIL and isinstance(question.objective.indicator, Ratio):
+            return Count.OK, position
+        if count is Count.FAIL and not isinstance(question.objective.indicator, SampleProportion):
+            return Count.DROP, position  # a failed call is no answer, and leaves a graded share anyway
     return count, None
 
 

@@ -189,7 +189,5 @@ def _grade(grader: str | None, o: Observation, records: Sequence[Record]) -> int
     rules = [r for r in records if isinstance(r, Score) and r.observation == o.id]
     if grader == "human":
         return GRADE_CODE[people[-1]] if people else NULL
-    if grader == "*" and people:
-        return GRADE_CODE[people[-1]]
     chosen = [r.grade for r in rules if grader in {"*", r.scorer}]
     return GRADE_CODE[chosen[-1]] if chosen else NULL

@@ -1,0 +1,26 @@
+"""The real clock: the one place of the product where the time of day is read."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+
+from slaguard.records import Instant
+
+
+class SystemClock:
+    """Wall time, monotonic time and an identity of this process's run (a `records.Clock`)."""
+
+    def __init__(self) -> None:
+        """Give this run an identity, so that monotonic readings of two runs are never subtracted."""
+        self._boot = uuid.uuid4().hex
+
+    def read(self) -> Instant:
+        """Return now."""
+        return Instant(time.time_ns(), time.monotonic_ns(), self._boot)  # noqa: TID251 - the edge
+
+    async def sleep_until(self, wall_ns: int) -> None:
+        """Return when the wall clock has reached `wall_ns`; waits in short steps, so that a clock step is noticed."""
+        while (left := wall_ns - time.time_ns()) > 0:  # noqa: TID251
+            await asyncio.sleep(min(left / 1e9, 1.0))

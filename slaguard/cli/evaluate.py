@@ -1,0 +1,81 @@
+"""`slaguard evaluate`: was the promise kept, what is owed, and by when must it be asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from slaguard.cli.clock import SystemClock
+from slaguard.cli.gather import Gathered, RecordSource, gather, parse_as_of
+from slaguard.cli.text import render
+from slaguard.cli.deployment import load_config
+from slaguard.errors import ConfigError
+from slaguard.terms import Verdict
+
+
+def evaluate(  # noqa: PLR0913, PLR0917 - the verb's options
+    agreement: Annotated[Path | None, typer.Argument(help="The Agreement, a YAML file.")] = None,
+    ledger: Annotated[Path | None, typer.Option(help="The ledger's directory.")] = None,
+    records: Annotated[list[str] | None, typer.Option(help="A file of records (CSV or JSONL, gzipped or not); repeat for more.")] = None,
+    mapping: Annotated[str | None, typer.Option(help="How to read them: auto, a shipped mapping's name, or your own file.")] = None,
+    covers: Annotated[str | None, typer.Option(help="What the records cover: START/END, if the mapping does not say.")] = None,
+    facts: Annotated[Path | None, typer.Option(help="Incidents and Facts (announcements, invoices …), JSONL.")] = None,
+    period: Annotated[str | None, typer.Option(help="2026-10, 2026-Q4, 2026-10-05, 2026 or START/END; absent: the last closed one.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Judge with what was known then (RFC 3339); absent: now.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Evaluate every Agreement of this slaguard.yaml.")] = None,
+    format: Annotated[Literal["text", "json"], typer.Option(help="text for people, json for machines.")] = "text",  # noqa: A002
+    fail_on: Annotated[Literal["breach"] | None, typer.Option(help="breach: exit 1 if a promise is broken.")] = None,
+) -> None:
+    """Judge every promise of an Agreement in one period.
+
+    Example: slaguard evaluate acme.yaml --records calls.csv --mapping auto --period 2026-10
+    """
+    source = RecordSource(ledger, tuple(records or ()), mapping, covers, facts)
+    moment = parse_as_of(as_of, SystemClock())
+    done: list[Gathered] = []
+    for path, where in _wanted(agreement, config, source):
+        gathered = gather(path, where, period, moment)
+        gathered.store.close()
+        done.append(gathered)
+        if period is None and format == "text":
+            typer.echo(f"no --period: the last closed one, {gathered.period.label}", err=True)
+        typer.echo(gathered.evaluation.to_json() if format == "json" else _text(gathered, path, where, len(done) > 1), nl=False)
+    if fail_on and any(o.verdict is Verdict.BREACH for g in done for o in g.evaluation.objectives):
+        raise typer.Exit(1)
+
+
+def _wanted(agreement: Path | None, config: Path | None, source: RecordSource) -> list[tuple[Path, RecordSource]]:
+    if (agreement is None) == (config is None):
+        msg = "name one Agreement, or --config slaguard.yaml to evaluate all of its Agreements"
+        raise ConfigError(msg)
+    if agreement is not None:
+        return [(agreement, source)]
+    assert config is not None  # noqa: S101 - for the type checker: exactly one of the two is given
+    settings = load_config(config)
+    where = source if source.ledger or source.records else RecordSource(ledger=settings.ledger.path, facts=source.facts)
+    return [(path, where) for path in settings.agreements]
+
+
+def _text(gathered: Gathered, path: Path, source: RecordSource, more: bool) -> str:  # noqa: FBT001
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ  # noqa: TID251 - the edge
+    width = shutil.get_terminal_size((100, 24)).columns
+    text = render(gathered.evaluation, next_step=_next(gathered, path, source), colour=colour, width=width)
+    return f"\n{text}" if more else text
+
+
+def _next(gathered: Gathered, path: Path, source: RecordSource) -> str | None:
+    if not gathered.evaluation.breached or not gathered.period.own:
+        return None
+    parts = [f"slaguard report {path}"]
+    if source.ledger is not None:
+        parts.append(f"--ledger {source.ledger}")
+    parts += [f"--records {r}" for r in source.records]
+    parts += [f"--mapping {source.mapping}"] if source.mapping else []
+    parts += [f"--covers {source.covers}"] if source.covers else []
+    parts += [f"--facts {source.facts}"] if source.facts else []
+    return " ".join([*parts, f"--period {gathered.period.label}", "--out claim"])

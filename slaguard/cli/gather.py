@@ -1,0 +1,123 @@
+"""From what the user typed to an Evaluation: the spine, once, for every verb that needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from slaguard.errors import ConfigError, RecordsError
+from slaguard.evaluation.demands import Demands
+from slaguard.evaluation.evaluate import evaluate
+from slaguard.evaluation.requirements import requirements
+from slaguard.evaluation.result import Evaluation, parse_rfc3339
+from slaguard.imports.facts import read_facts
+from slaguard.imports.load import load_records
+from slaguard.ledger.read import open_store
+from slaguard.ledger.store import ColumnStore
+from slaguard.records import Clock, Evidence, Fact, Incident
+from slaguard.spec.load import Loaded, load
+from slaguard.spec.period import ResolvedPeriod
+from slaguard.spec.resolve import last_closed, resolve
+
+MEMORY: Final = "512MB"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSource:
+    """Where the records come from: a ledger, or files with a mapping; exactly one of the two."""
+
+    ledger: Path | None = None
+    records: tuple[str, ...] = ()
+    mapping: str | None = None
+    covers: str | None = None
+    facts: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """One evaluation and all that it was made from; `store` still holds the records and must be closed."""
+
+    loaded: Loaded
+    period: ResolvedPeriod
+    demands: Demands
+    evidence: Evidence
+    evaluation: Evaluation
+    facts: tuple[Fact, ...]
+    incidents: tuple[Incident, ...]
+    store: ColumnStore
+
+
+def parse_as_of(text: str | None, clock: Clock) -> int:
+    """Return the time of knowledge: as typed (RFC 3339), else now.
+
+    Raises:
+        ConfigError: not RFC 3339.
+
+    """
+    if text is None:
+        return clock.read().wall_ns
+    try:
+        return parse_rfc3339(text)
+    except ValueError:
+        msg = f"--as-of {text}: write a time with its offset from UTC: 2026-11-02T09:00:00Z"
+        raise ConfigError(msg) from None
+
+
+def gather(agreement: Path, source: RecordSource, period_text: str | None, as_of: int) -> Gathered:
+    """Load, resolve, read and evaluate.
+
+    Args:
+        agreement: the Agreement's file.
+        source: where the records come from.
+        period_text: as typed; None: the last closed period.
+        as_of: the time of knowledge, UTC nanoseconds.
+
+    Raises:
+        SpecError: the Agreement is refused.
+        ConfigError: no period, or both or neither of ledger and records.
+        RecordsError, LedgerError: the records cannot be read.
+
+    """
+    loaded = load(agreement)
+    period = resolve(loaded.agreement, period_text or last_closed(loaded.agreement, as_of))
+    store, notes = _store(source, loaded)
+    facts, incidents = _facts(source, store, as_of)
+    demands = requirements(loaded.agreement, period, facts, as_of)
+    answered = store.answer(demands)
+    evidence = Evidence(
+        tables=answered.tables,
+        coverage=answered.coverage,
+        facts=facts,
+        incidents=incidents,
+        notes=(*notes, *answered.notes),
+    )
+    evaluation = evaluate(loaded.agreement, period, evidence, as_of, spec_sha256=loaded.spec_sha256)
+    return Gathered(loaded, period, demands, evidence, evaluation, facts, incidents, store)
+
+
+def _store(source: RecordSource, loaded: Loaded) -> tuple[ColumnStore, Sequence[str]]:
+    if (source.ledger is None) == (not source.records):
+        msg = "name where the records are: --ledger DIR, or --records FILE with --mapping NAME (or auto)"
+        raise ConfigError(msg)
+    if source.ledger is not None:
+        return open_store(source.ledger), ()
+    if source.mapping is None:
+        msg = "--records needs --mapping: auto, a shipped name (see slaguard import --help), or your own file"
+        raise ConfigError(msg)
+    store = ColumnStore(memory_limit=MEMORY)
+    report = load_records(source.records, source.mapping, store, covers=source.covers, vendor=loaded.agreement.vendor)
+    if not report.observations and not report.rows:
+        msg = f"{source.records[0]}: the file holds no records"
+        raise RecordsError(msg)
+    return store, report.notes()
+
+
+def _facts(source: RecordSource, store: ColumnStore, as_of: int) -> tuple[tuple[Fact, ...], tuple[Incident, ...]]:
+    found: list[Fact | Incident] = [*store.facts(as_of), *store.incidents(as_of)]
+    if source.facts is not None:
+        found += list(read_facts(source.facts))
+    facts = tuple(f for f in found if isinstance(f, Fact) and (f.recorded_at is None or f.recorded_at <= as_of))
+    incidents = tuple(f for f in found if isinstance(f, Incident) and (f.recorded_at is None or f.recorded_at <= as_of))
+    return facts, incidents

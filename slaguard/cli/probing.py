@@ -1,0 +1,131 @@
+"""From what the user typed to a probe that can run: Agreement, configuration, vendor, questions, scorers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+from slaguard.cli.deployment import load_config, secret
+from slaguard.config import Config, Probe, Secret, Vendor
+from slaguard.errors import ProbeError
+from slaguard.ledger.read import open_store
+from slaguard.ledger.schema import ROWS_NAME
+from slaguard.probes.golden import GoldenSet, load_golden
+from slaguard.probes.observe import Subject
+from slaguard.probes.spending import budget_span, spent_on
+from slaguard.providers.addresses import AddressPolicy
+from slaguard.providers.base import Endpoint, Provider
+from slaguard.providers.find import find_adapter
+from slaguard.providers.transport import HttpTransport
+from slaguard.records import Clock
+from slaguard.scorers.base import Scorer
+from slaguard.scorers.find import find_scorers
+from slaguard.spec.load import load
+from slaguard.spec.model import Agreement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A probe with everything it needs but a connection; nothing has been opened."""
+
+    agreement: Agreement
+    config: Config
+    vendor: Vendor
+    probe: Probe
+    subject: Subject
+    scorers: Mapping[str, Scorer]
+    folder: Path
+
+    @property
+    def golden(self) -> GoldenSet:
+        """The questions."""
+        return self.subject.golden
+
+    def secret(self) -> Secret | None:
+        """Return the vendor's key, if it takes one.
+
+        Raises:
+            ConfigError: it is not where the configuration says.
+
+        """
+        return secret(self.vendor.key, self.folder) if self.vendor.key is not None else None
+
+    def transport(self, clock: Clock) -> HttpTransport:
+        """Return the way to the vendor, not yet entered."""
+        policy = AddressPolicy.of(self.vendor.base_url, private=self.vendor.allow_private)
+        return HttpTransport(clock, policy, timeout_ms=self.vendor.timeout)
+
+    def provider(self, key: Secret | None, transport: HttpTransport) -> Provider:
+        """Return the adapter that speaks to the vendor."""
+        endpoint = Endpoint(base_url=self.vendor.base_url, key=key, send_request_id=self.vendor.send_request_id)
+        return find_adapter(self.vendor.adapter)(endpoint, transport)
+
+
+def prepare(agreement: Path, config: Path, model: str | None) -> Prepared:
+    """Return the probe of an Agreement as the configuration has it.
+
+    Raises:
+        SpecError: the Agreement or its questions are refused.
+        ConfigError: slaguard.yaml is refused, or has no such vendor, probe or adapter.
+        ProbeError: no questions, or a scorer that is not installed.
+
+    """
+    settings = load_config(config)
+    promised = load(agreement).agreement
+    vendor = settings.vendor(promised.vendor)
+    find_adapter(vendor.adapter)
+    probe = settings.probe(promised.name, model)
+    name = _golden_name(promised, probe)
+    golden = _graded_as_agreed(load_golden(name, agreement.parent), promised)
+    return Prepared(
+        agreement=promised,
+        config=settings,
+        vendor=vendor,
+        probe=probe,
+        subject=Subject(agreement=promised.name, vendor=promised.vendor, model=probe.model, golden=golden),
+        scorers=find_scorers(golden.scorer_of(item) for item in golden.items.values()),
+        folder=config.parent,
+    )
+
+
+def _golden_name(agreement: Agreement, probe: Probe) -> str:
+    if probe.golden_set is not None:
+        return probe.golden_set
+    named = sorted({o.golden_set.id for o in agreement.objectives if o.golden_set is not None})
+    if len(named) == 1:
+        return named[0]
+    there = f"names several: {', '.join(named)}" if named else "names none"
+    msg = (
+        f"{agreement.name}: which questions are asked? The Agreement {there}\n"
+        "    say it in slaguard.yaml, with the probe: golden_set: claims-qa@4"
+    )
+    raise ProbeError(msg)
+
+
+def _graded_as_agreed(golden: GoldenSet, agreement: Agreement) -> GoldenSet:
+    """Let the scorer that an Objective names for these questions grade them, in place of the card's."""
+    named = {o.scorer for o in agreement.objectives if o.golden_set is not None and o.golden_set.id == golden.id and o.scorer}
+    other = sorted(named - set(golden.scorers.values()))
+    if not other:
+        return golden
+    if len(named) > 1:
+        there = ", ".join(sorted(named))
+        msg = f"{agreement.name}: several scorers are named for {golden.id}: {there}\n    agree on one of them"
+        raise ProbeError(msg)
+    return replace(golden, scorers=dict.fromkeys((None, *golden.scorers), other[0]))
+
+
+def spent_before(prepared: Prepared, ledger: Path, now_ns: int, most: Decimal) -> Decimal:
+    """Return what this budget's day or month has cost already, by the ledger; a call of unknown cost at its most.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+
+    """
+    budget = prepared.probe.budget
+    if budget is None or not (ledger / ROWS_NAME).exists():
+        return Decimal(0)
+    with open_store(ledger) as store:
+        return spent_on(store.observations(), prepared.subject, prepared.probe, budget_span(budget, now_ns), most)

@@ -1,0 +1,67 @@
+"""How one record counts for one promise, as a word: what a table of records shows beside each of them.
+
+The same functions that form the figure decide here, so the words add up to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from slaguard.evaluation.latency import is_within
+from slaguard.evaluation.measure import OUTCOMES, counted_as
+from slaguard.evaluation.requirements import Question
+from slaguard.evaluation.shares import GRADES
+from slaguard.records import NULL
+from slaguard.spec.model import Percentile, Ratio, RequestAttainment, SampleProportion
+from slaguard.terms import ANSWERED, Count, Outcome
+
+UNMEASURED: Final = "unmeasured"
+UNSCORED: Final = "unscored"
+NOT_SAMPLED: Final = "not sampled"
+
+
+def treatment(question: Question, keys: Mapping[str, int]) -> str:
+    """Return ``ok`` or ``fail`` (for and against the vendor), or why the record does not count.
+
+    Args:
+        question: the row of the result.
+        keys: the record's Demand keys: outcome, mask and, where the rule asks for them, grade and time.
+
+    Returns:
+        ``ok fail drop excluded:<id> unscored unmeasured``, or ``not sampled`` for an answer that nobody was asked to grade.
+
+    """
+    outcome = OUTCOMES[keys["outcome"]]
+    count, position = counted_as(question, outcome, keys["mask"], "accepted")
+    if count is None:
+        return UNMEASURED
+    if count is Count.DROP:
+        return "drop" if position is None else f"excluded:{question.applied[position].exclusion.id}"
+    rule = question.objective.indicator
+    if isinstance(rule, SampleProportion):
+        return _graded(rule, outcome, count, keys["grade"])
+    if isinstance(rule, Percentile | RequestAttainment):
+        return _timed(question, rule, count, keys[rule.field.value])
+    if isinstance(rule, Ratio):
+        event = {"failures": count is Count.FAIL, "successes": count is Count.OK, "refusals": outcome is Outcome.REFUSED}[rule.of]
+        return "fail" if event is not question.objective.bound.word.is_floor else "ok"
+    return count.value
+
+
+def _graded(rule: SampleProportion, outcome: Outcome, count: Count, grade: int) -> str:
+    if outcome not in ANSWERED or count is Count.FAIL:
+        return Count.DROP.value
+    if grade == NULL:
+        return NOT_SAMPLED if rule.grading == "human" else UNSCORED
+    counted = rule.grades.of(GRADES[grade])
+    return UNSCORED if counted is None else counted.value
+
+
+def _timed(question: Question, rule: Percentile | RequestAttainment, count: Count, time: int) -> str:
+    if count is Count.FAIL:
+        return Count.DROP.value if rule.failed == "leave_out" else Count.FAIL.value
+    if time == NULL:
+        return UNSCORED
+    limit = rule.within.bound if isinstance(rule, RequestAttainment) else question.objective.bound
+    return Count.OK.value if is_within(time, limit) else Count.FAIL.value

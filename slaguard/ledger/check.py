@@ -1,0 +1,62 @@
+"""Is a row log whole? Every row is there, once, and its bytes are those that were acknowledged."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from slaguard.errors import LedgerError
+from slaguard.ledger.headers import leaf
+
+
+def corrupt(path: Path, seq: int, what: str) -> LedgerError:
+    """Return the error that names the first damaged row."""
+    return LedgerError(
+        f"{path}: E-LOG-CORRUPT {seq}  {what}\n"
+        f"    rows before {seq} are whole; restore this file and its -wal from a backup made before the damage"
+    )
+
+
+def whole_rows(rows: sqlite3.Connection, path: Path, first: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yield (seq, header bytes) of all rows from `first` on, each checked against its leaf, its number and its place.
+
+    Raises:
+        LedgerError: E-LOG-CORRUPT with the seq of the first row that is damaged or missing.
+
+    """
+    expected = first
+    try:
+        for seq, header, kept in rows.execute("SELECT seq, hdr, leaf FROM rows WHERE seq >= ? ORDER BY seq", (first,)):
+            if seq != expected:
+                raise corrupt(path, expected, f"the row is missing (the next one is {seq})")
+            if leaf(header) != kept:
+                raise corrupt(path, seq, "the row's bytes do not match their hash")
+            if b'"seq":%d' % seq not in header:
+                raise corrupt(path, seq, "the row stands in another row's place")
+            yield seq, header
+            expected = seq + 1
+        (next_seq,) = rows.execute("SELECT next_seq FROM log_state").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise corrupt(path, expected, f"the row cannot be read: {error}") from error
+    if next_seq != expected:
+        raise corrupt(path, min(expected, next_seq), f"the log should have {next_seq} rows and has {expected}")
+
+
+def check_rows(rows: sqlite3.Connection, path: Path) -> tuple[str, int]:
+    """Check rows and pages; return the log's name and the seq that comes next.
+
+    Rows first: they tell which seq is damaged, where SQLite's own check only tells that a page is.
+
+    Raises:
+        LedgerError: E-LOG-CORRUPT.
+
+    """
+    next_seq = 0
+    for seq, _ in whole_rows(rows, path):
+        next_seq = seq + 1
+    (verdict,) = rows.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise corrupt(path, next_seq, f"the file is damaged beside its rows: {str(verdict)[:200]}")
+    (origin,) = rows.execute("SELECT origin FROM log_state").fetchone()
+    return str(origin), next_seq

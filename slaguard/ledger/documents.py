@@ -1,0 +1,82 @@
+"""Facts, Incidents and Coverage: few, so they are kept as records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from slaguard.ledger.identity import idempotency_key
+from slaguard.records import Coverage, Fact, Incident, Record, Span, from_header, header, merge_spans
+from slaguard.terms import Source
+
+Document = Fact | Incident | Coverage
+
+
+def record_of(body: Mapping[str, Any]) -> Record:
+    """Return the record of a parsed header; an outage that has not ended has no `end` there.
+
+    Raises:
+        ValueError: as `records.from_header`.
+
+    """
+    if body.get("kind") != Incident.kind or "end" in body:
+        return from_header(body)
+    incident = from_header({**body, "end": body.get("start")})
+    return replace(incident, end=None) if isinstance(incident, Incident) else incident
+
+
+class Documents:
+    """The first record of each identity; `repeated` counts the others, `conflicts` identities that contradict themselves."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._first: dict[bytes, Document] = {}
+        self._contradicted: set[bytes] = set()
+        self.repeated = 0
+
+    @property
+    def conflicts(self) -> int:
+        """Return how many identities have records that do not say the same."""
+        return len(self._contradicted)
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Take records in, as their header bytes give them back."""
+        for record in records:
+            key = idempotency_key(record)
+            read = record_of(json.loads(header(record)))
+            if not isinstance(read, Fact | Incident | Coverage):
+                raise TypeError(f"a {read.kind} is counted, not kept as a document")
+            first = self._first.setdefault(key, read)
+            if first is not read:
+                self.repeated += 1
+                if replace(first, recorded_at=None) != replace(read, recorded_at=None):
+                    self._contradicted.add(key)
+
+    def facts(self, as_of: int) -> tuple[Fact, ...]:
+        """Return the Facts known by `as_of`, by when they were made."""
+        known = (r for r in self._known(as_of) if isinstance(r, Fact))
+        return tuple(sorted(known, key=lambda f: (f.when, f.id)))
+
+    def incidents(self, as_of: int) -> tuple[Incident, ...]:
+        """Return the Incidents known by `as_of`, by start; one that is known to have ended stands there with its end."""
+        known = {r.id: r for r in self._known(as_of) if isinstance(r, Incident) and r.end is None}
+        known |= {r.id: r for r in self._known(as_of) if isinstance(r, Incident) and r.end is not None}
+        return tuple(sorted(known.values(), key=lambda i: (i.start, i.id)))
+
+    def coverage(self, span: Span, as_of: int) -> dict[Source, tuple[Span, ...]]:
+        """Return what was watched in the span, for every source, as known by `as_of`."""
+        found: dict[Source, list[Span]] = {source: [] for source in Source}
+        for record in self._known(as_of):
+            if isinstance(record, Coverage):
+                found[record.source].append((max(record.start, span[0]), min(record.end, span[1])))
+        return {source: merge_spans(spans) for source, spans in found.items()}
+
+    def all(self) -> Iterator[Document]:
+        """Yield all that is kept, in order of arrival."""
+        yield from self._first.values()
+
+    def _known(self, as_of: int) -> Iterator[Document]:
+        """Yield what is known by `as_of`; a record without a recording time was known from the start."""
+        return (r for r in self._first.values() if r.recorded_at is None or r.recorded_at <= as_of)

@@ -1,0 +1,193 @@
+"""The row log: every record is appended here first, and acknowledged once it is on disk.
+
+SQLite in WAL mode with synchronous=FULL; one process writes, any number read (`read`). A row is the record's canonical
+header bytes and their leaf hash; `seq` starts at 0 and has no gaps (`evidence.md` §2, §3).
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from slaguard.errors import LedgerError
+from slaguard.ledger import schema
+from slaguard.ledger.commit import GroupCommit, Grouping
+from slaguard.ledger.entry import Ack, Conflict, Entry
+from slaguard.ledger.headers import leaf
+from slaguard.ledger.idempotency import Keys, Standing
+from slaguard.ledger.opening import Opened, open_log
+from slaguard.ledger.payloads import Entropy, Payload
+from slaguard.records import Clock, Record
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    entries: list[Entry]
+
+    @property
+    def size(self) -> int:
+        return len(self.entries)
+
+
+@dataclass(slots=True)
+class _Group:
+    """What one commit writes."""
+
+    first: int
+    now: int
+    rows: list[tuple[int, bytes, bytes]]
+    payloads: list[tuple[int, Payload]]
+
+    @property
+    def next_seq(self) -> int:
+        return self.first + len(self.rows)
+
+    def add(self, entry: Entry) -> int:
+        seq = self.next_seq
+        known = self.now if entry.recorded_at is None else entry.recorded_at
+        header = entry.parts.header(seq=seq, recorded_at=known)
+        self.rows.append((seq, header, leaf(header)))
+        if entry.payload is not None:
+            self.payloads.append((seq, entry.payload))
+        return seq
+
+
+class RowLog:
+    """The writer of one ledger directory; safe to use from several threads.
+
+    `next_seq` is the number of the row that comes next, `origin` the log's own name.
+    """
+
+    def __init__(self, opened: Opened, clock: Clock, entropy: Entropy, grouping: Grouping) -> None:
+        """Take over an opened log; use `RowLog.open`."""
+        self.directory = opened.directory
+        self.origin = opened.origin
+        self.next_seq = opened.next_seq
+        self._files = opened
+        self._clock = clock
+        self._entropy = entropy
+        self._commits: GroupCommit[_Request, Ack] = GroupCommit(self._commit, grouping)
+        self._one_at_a_time = threading.Lock()
+        self._refusal: LedgerError | None = None
+        # Also when the log is dropped or the process ends without closing it: SQLite then removes its write-ahead log,
+        # and the lock file must not say that one should be there.
+        self._finish = weakref.finalize(self, opened.close)
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        clock: Clock,
+        entropy: Entropy = secrets.token_bytes,
+        grouping: Grouping | None = None,
+    ) -> Self:
+        """Open a ledger for writing, making it where there is none, after checking what is there.
+
+        Args:
+            directory: the ledger's own directory; on a local disk (WAL needs the shared memory of one host).
+            clock: gives `recorded_at` to records that have none.
+            entropy: gives the keys of payloads and the log's own name.
+            grouping: how much one commit takes.
+
+        Raises:
+            LedgerLocked: another process writes here.
+            LedgerError: a row is damaged or missing (its seq is named), or files are missing, of another version, or
+                cannot be written.
+
+        """
+        return cls(open_log(directory, clock, entropy), clock, entropy, grouping or Grouping())
+
+    def append(self, records: Iterable[Record], payloads: Sequence[bytes | None] | None = None) -> Ack:
+        """Append records in one commit and return when they are on disk: all of them or none.
+
+        Args:
+            records: a batch; memory holds it, so pass a long stream in batches of some thousands.
+            payloads: None, or one entry per record: the bytes asked and answered, kept apart and erasable.
+
+        Raises:
+            LedgerError: the batch was not kept (disk full, a value of the wrong type); what was acknowledged before is.
+
+        """
+        batch = list(records)
+        bodies = payloads if payloads is not None else [None] * len(batch)
+        if len(bodies) != len(batch):
+            raise LedgerError(f"E-RECORD  {len(batch)} records came with {len(bodies)} payloads\n    give one for each")
+        entries = [Entry.of(record, body, self._entropy) for record, body in zip(batch, bodies, strict=True)]
+        return self._commits.submit(_Request(entries)) if entries else Ack(None, None, 0, 0)
+
+    def _commit(self, requests: list[_Request]) -> list[Ack]:
+        """Write one group, or raise the LedgerError that all its callers get."""
+        with self._one_at_a_time:
+            if self._refusal is not None:
+                raise self._refusal
+            try:
+                return self._write(requests)
+            except sqlite3.Error as error:
+                failure = schema.explain(error, self.directory)
+                # A full disk can be mended under way. After any other failure, above all of an fsync, only a fresh
+                # start knows what is on disk: nothing is tried again.
+                if not self._rolled_back() or "E-DISK-FULL" not in str(failure):
+                    self._refusal = failure
+                raise failure from error
+
+    def _write(self, requests: list[_Request]) -> list[Ack]:
+        """Commit payloads first, then headers, keys and the new state in one transaction."""
+        rows, payloads = self._files.rows, self._files.payloads
+        keys = Keys(rows, payloads, [entry for request in requests for entry in request.entries])
+        group = _Group(self.next_seq, self._clock.read().wall_ns, [], [])
+        acks = [_decide(request, keys, group) for request in requests]
+        if group.payloads:
+            payloads.put(self.next_seq, group.payloads)
+        if group.rows:
+            rows.execute("BEGIN IMMEDIATE")
+            rows.executemany("INSERT INTO rows VALUES (?, ?, ?)", group.rows)
+            rows.executemany("INSERT INTO idem VALUES (?, ?, ?)", keys.new)
+            rows.execute("UPDATE log_state SET next_seq = ?", (group.next_seq,))
+            rows.execute("COMMIT")
+            self.next_seq = group.next_seq
+        return acks
+
+    def _rolled_back(self) -> bool:
+        try:
+            if self._files.rows.in_transaction:
+                self._files.rows.execute("ROLLBACK")
+        except sqlite3.Error:
+            return False  # the caller refuses all further writing
+        return True
+
+    def close(self) -> None:
+        """Move everything into the main file and let others write. Closing twice is fine."""
+        with self._one_at_a_time:
+            closed = f"{self.directory}: E-LEDGER-CLOSED  this writer was closed\n    open the ledger again"
+            self._refusal = self._refusal or LedgerError(closed)
+            self._finish()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _decide(request: _Request, keys: Keys, group: _Group) -> Ack:
+    """Put what is new of one request into the group."""
+    first = group.next_seq
+    conflicts: list[Conflict] = []
+    for entry in request.entries:
+        decision = keys.decide(entry)
+        if decision.standing is Standing.REPEATED:
+            continue
+        seq = group.add(entry)
+        keys.remember(entry, decision.key, seq)
+        if decision.first_seq is not None:
+            conflicts.append(Conflict(*entry.name, seq, decision.first_seq))
+    new = group.next_seq - first
+    first_seq, last_seq = (first, group.next_seq - 1) if new else (None, None)
+    return Ack(first_seq, last_seq, new, len(request.entries) - new, tuple(conflicts))

@@ -1,0 +1,157 @@
+"""The statements that answer Demands: one GROUP BY each, and the same records listed one by one.
+
+Text from a record or a contract is never pasted into a statement (`conditions`). Every key and count is a BIGINT:
+other integer types arrive in Python as floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+from slaguard.evaluation.demands import KEYS, Counts
+from slaguard.ledger.conditions import CALLS, SLOTS, Relation, Sql, mask, where
+from slaguard.ledger.headers import text
+from slaguard.records import NULL
+from slaguard.terms import Source
+
+_NULL: Final = f"CAST('{NULL}' AS BIGINT)"
+
+
+def _key(name: str, counts: Counts, relation: Relation) -> Sql:
+    """Return the expression of one of `demands.KEYS`."""
+    sent = relation.field("sent_at")[1].text
+    match name:
+        case "bin":
+            if counts.bin_ns is None or counts.bin_ns < 1:
+                raise ValueError("the key bin needs bin_ns")
+            values = (counts.span[0], counts.bin_ns)
+            return Sql(f"CAST(({sent} - CAST(? AS BIGINT)) // CAST(? AS BIGINT) AS BIGINT)", values)
+        case "clock":
+            return Sql(f"CAST(CASE WHEN {sent} IS NULL THEN 0 ELSE 1 END AS BIGINT)")
+        case "mask":
+            return mask(counts.marks, relation).within("CAST(", " AS BIGINT)")
+        case "grade":
+            graded = counts.grader is not None and relation is CALLS
+            return Sql("g.grade" if graded else "CAST(NULL AS BIGINT)")
+        case "known":
+            share = relation.field("inclusion_probability")[1].text
+            return Sql(f"CAST(CASE WHEN {share} = '1' THEN 1 ELSE 0 END AS BIGINT)")
+        case "outcome" | "time_to_first_token" | "total_time":
+            return relation.field(name)[1]
+        case _:
+            raise ValueError(f"a Demand cannot group by {name!r}; it can by {', '.join(KEYS)}")
+
+
+def _grades(counts: Counts) -> Sql:
+    """Return the join that gives each observation the grade of the named grader, as known by `as_of`."""
+    if counts.grader is None or "grade" not in counts.keys:
+        return Sql("")
+    match counts.grader:
+        case "human":
+            latest = _latest("adjudication", counts.as_of)
+        case "*":
+            latest = _latest("score", counts.as_of)
+        case scorer:
+            latest = _latest("score", counts.as_of, Sql(" AND scorer = ?", (text(scorer),)))
+    return latest.within(" LEFT JOIN (", ') AS g ON g.observation = o."id"')
+
+
+def _latest(table: str, as_of: int, also: Sql | None = None) -> Sql:
+    also = also or Sql("")
+    return Sql(
+        f"SELECT observation, arg_max(grade, ROW(known_at, pos)) AS grade FROM {table}"  # noqa: S608 - our own names
+        f" WHERE known_at <= ?{also.text} GROUP BY observation",
+        (as_of, *also.values),
+    )
+
+
+# ── whole statements ────────────────────────────────────────────────────────────────────────────────────────────────
+def _calls(counts: Counts) -> Sql:
+    """Return FROM and WHERE of the observations a Demand is about."""
+    start, end = counts.span
+    in_span = Sql(
+        '(o."sent_at" >= ? AND o."sent_at" < ? OR o."sent_at" IS NULL AND o."batch_start" >= ? AND o."batch_end" <= ?)',
+        (start, end, start, end),
+    )
+    first = Sql('o."source" = ? AND o.known_at <= ?', (list(Source).index(counts.source), counts.as_of))
+    met = [first, in_span, *(where(c, CALLS) for c in counts.where)]
+    return Sql.join("", [Sql(" FROM observation AS o"), _grades(counts), Sql.join(" AND ", met).within(" WHERE ")])
+
+
+def _slots(counts: Counts) -> Sql:
+    """Return FROM and WHERE of the planned calls that were due in the span and have no result by `as_of`."""
+    start, end = counts.span
+    as_of = counts.as_of
+    slots = Sql(
+        " FROM (SELECT slot, golden_item, scheduled_at, recorded_at, known_at FROM probe_planned"
+        " UNION ALL SELECT m.slot, CAST(NULL AS VARCHAR), m.scheduled_at, m.recorded_at, m.known_at"
+        " FROM probe_missed AS m WHERE NOT EXISTS"
+        " (SELECT 1 FROM probe_planned AS p WHERE p.slot = m.slot AND p.known_at <= ?)) AS s",
+        (as_of,),
+    )
+    due = Sql(
+        "s.scheduled_at >= ? AND s.scheduled_at < ? AND s.scheduled_at <= ? AND s.known_at <= ?"
+        " AND NOT EXISTS (SELECT 1 FROM observation AS a WHERE a.logical_request_id = s.slot AND a.known_at <= ?)",
+        (start, end, as_of, as_of, as_of),
+    )
+    met = Sql.join(" AND ", [due, *(where(c, SLOTS) for c in counts.where)]).within(" WHERE ")
+    return Sql.join("", [slots, met])
+
+
+Picked = Mapping[str, Callable[[Relation], Sql]]
+"""Column name → its expression in a relation."""
+
+
+def _records(counts: Counts, picked: Picked) -> Sql:
+    """Return one row per record; planned calls without a result stand among the observations of probes."""
+    branches = [(CALLS, _calls(counts))]
+    if counts.source is Source.PROBE:
+        branches.append((SLOTS, _slots(counts)))
+    selects = []
+    for relation, rest in branches:
+        columns = [pick(relation).within("", f' AS "{name}"') for name, pick in picked.items()]
+        selects.append(Sql.join("", [Sql.join(", ", columns, empty="1 AS one").within("SELECT "), rest]))
+    return Sql.join(" UNION ALL ", selects)
+
+
+def _keys(counts: Counts) -> Picked:
+    return {key: partial(_key, key, counts) for key in counts.keys}
+
+
+def _field(name: str, relation: Relation) -> Sql:
+    return relation.field(name)[1]
+
+
+def _filled(counts: Counts) -> list[str]:
+    return [f'coalesce("{key}", {_NULL}) AS "{key}"' for key in counts.keys]
+
+
+def grouped(counts: Counts) -> Sql:
+    """Return the one GROUP BY of a Counts Demand: its keys (a missing one is `NULL`) and `n`.
+
+    Raises:
+        ValueError: an unknown key or field, or a condition that makes no sense.
+
+    """
+    columns = ", ".join([*_filled(counts), "CAST(count(*) AS BIGINT) AS n"])
+    by = ", ".join(str(i + 1) for i in range(len(counts.keys)))
+    groups = f" GROUP BY {by}" if by else ""
+    return _records(counts, _keys(counts)).within(f"SELECT {columns} FROM (", f") AS r{groups}")  # noqa: S608 - from closed lists
+
+
+def listed(counts: Counts, fields: tuple[str, ...]) -> Sql:
+    """Return the same records one by one, in time order: their keys, then the fields as columns ``f0 f1 …``.
+
+    Raises:
+        ValueError: as `grouped`.
+
+    """
+    asked = {f"f{i}": name for i, name in enumerate(fields)}
+    order = {"o0": "sent_at", "o1": "batch_start", "o2": "id"}
+    picked = {column: partial(_field, name) for column, name in (asked | order).items()}
+    columns = ", ".join([*_filled(counts), *asked])
+    rows = _records(counts, {**_keys(counts), **picked})
+    order_by = ") AS r ORDER BY coalesce(o0, o1) NULLS LAST, o2"
+    return rows.within(f"SELECT {columns} FROM (", order_by)  # noqa: S608 - from closed lists
