@@ -20,7 +20,7 @@ $(shell rm -f $(VENV)/.made $(VENV)/.installed $(VENV)/.installed-dev)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install fmt lint test test-system test-slow cov golden demo build lock
+.PHONY: help install fmt lint test test-system test-slow cov golden schemas demo build lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -e 's/:.*## /	/' | expand -t 14
@@ -55,6 +55,10 @@ cov: $(VENV)/.installed-dev test-system ## run the fast tests and show what they
 golden: $(VENV)/.installed-dev ## rewrite the golden files and show what changed
 	$(BIN)/pytest -m "$(FAST)" --rewrite-golden $(PYTEST)
 	git --no-pager diff --stat -p -- tests sla_specs grafana exporters
+
+schemas: $(VENV)/.installed-dev ## rewrite the JSON Schemas of Agreements and of results
+	$(BIN)/python -m slaguard.spec.schema > sla_specs/schema.json.new && mv sla_specs/schema.json.new sla_specs/schema.json
+	$(BIN)/python -m slaguard.evaluation.result > sla_specs/evaluation.schema.json
 
 demo: $(VENV)/.installed ## a simulated vendor, a breach, a claim: the main job from end to end
 	@$(BIN)/slaguard demo $(DEMO)

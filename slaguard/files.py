@@ -90,13 +90,16 @@ def read_regular(path: Path, *, limit: int, follow: bool = False) -> bytes:
         handle = os.open(path, flags)
     except (OSError, ValueError) as error:
         raise _refusal(path, error) from None
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise FileRefused(path, f"this is {_sort(found.st_mode)}, not a file", "name a regular file")
         if found.st_size > limit:
             raise _too_large(path, limit)
-        content = file.read(limit + 1)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            content = file.read(limit + 1)
+    finally:
+        os.close(handle)
     if len(content) > limit:  # it grew while it was read
         raise _too_large(path, limit)
     return content

@@ -48,11 +48,11 @@ _TOKEN: Final = _compile(
 )
 _BEARER: Final = _compile(r"(?i)(\b(?:bearer|basic)\s+)([A-Za-z0-9._~+/=-]{8,})")
 _HEADER: Final = _compile(
-    r"""(?i)(\b(?:proxy-)?(?:authorization|x-api-key|api-key|set-cookie|cookie)["']?\s*[:=]\s*["']?)([^\s"'][^\r\n"']{5,})"""
+    r"""(?i)(\b(?:proxy-)?(?:authorization|x-api-key|api-key|set-cookie|cookie)["']?\s*[:=]\s*["']?)([^\s"'\[][^\r\n"']{5,})"""
 )
 _ASSIGNED: Final = _compile(
     r"(?i)(\b[a-z_-]{0,30}(?:api_?-?key|secret|token|passwd|password|pwd|private_?-?key|access_?-?key)"
-    r"""["']?\s*[:=]\s*["']?)([^\s"',;}&]{8,})"""
+    r"""["']?\s*[:=]\s*["']?)([^\s"',;}&\[][^\s"',;}&]{7,})"""
 )
 _USERINFO: Final = _compile(r"(://)([^/\s:@\[\]]{1,256}:[^/\s@\[\]]{1,256})(@)")
 # No counted repetition here: on a long run of letters it costs a hundred times as much.
@@ -126,7 +126,7 @@ def _ibans(text: str) -> Iterator[tuple[int, int]]:
 
 
 # ── cards ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-_DIGITS: Final = _compile(r"[0-9](?:[ -]?[0-9]){12,}")
+_DIGITS: Final = _compile(r"\b[0-9](?:[ -]?[0-9]){12,}\b")
 _GROUP: Final = re.compile(r"[0-9]+")
 _CARD_LENGTHS: Final = range(13, 20)
 _CARD_FIRST: Final = "23456"

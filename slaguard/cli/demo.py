@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from slaguard.cli.demo_month import Lived, Month, live_through
+from slaguard.cli.event_loop import new_event_loop
 from slaguard.cli.gather import Gathered, RecordSource, gather
 from slaguard.cli.pack import claim_inputs
 from slaguard.cli.text import demo_table
@@ -45,7 +46,8 @@ def demo(
     began = time.monotonic()
     agreement, ledger = _fresh(out)
     month = Month(agreement=agreement, ledger=ledger, labels=out / "labels.csv", seed=seed, probes=probes)
-    done = asyncio.run(_watched(month))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        done = runner.run(_watched(month))
     gathered = gather(agreement, RecordSource(ledger=ledger), PERIOD, parse_rfc3339(AS_OF))
     files = _pack(gathered, agreement, out)
     typer.echo(f"\n October 2026  {done.slots:,} probes over 31 days, {time.monotonic() - began:.0f} s\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -102,7 +103,7 @@ async def live_through(month: Month, on_progress: Callable[[int, int], None]) ->
     golden = load_golden("claims-qa@4")
     clock = SimulatedClock(period.start)
     slots = _slots(month, agreement.name, golden, period.start, period.end)
-    with RowLog.open(month.ledger, clock=clock) as log:
+    with RowLog.open(month.ledger, clock=clock, entropy=_seeded(month.seed)) as log:
         log.append([_announcement()])
         subject = Subject(agreement=agreement.name, vendor=agreement.vendor, model=MODEL, golden=golden)
         truth, observed = await _ask(subject, slots, log, clock, month.seed, on_progress)
@@ -118,6 +119,12 @@ def _slots(month: Month, agreement: str, golden: GoldenSet, start: int, end: int
         agreement=agreement, model=MODEL, start=start, end=end, every_ms=EVERY_MS, seed=seed, items=tuple(golden.items)
     )
     return plan.slots()[: month.probes]
+
+
+def _seeded(seed: int) -> Callable[[int], bytes]:
+    """Return keys drawn from the seed: nothing here is secret, and an equal seed gives equal files."""
+    drawn = itertools.count()
+    return lambda size: hashlib.shake_256(f"slaguard demo keys {seed} {next(drawn)}".encode()).digest(size)
 
 
 def _announcement() -> Fact:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from slaguard.cli.clock import SystemClock
+from slaguard.cli.event_loop import new_event_loop
 from slaguard.cli.probe_text import Preview, Summary, calls_in, month_of, preview_json, preview_text, summary_json, summary_text
 from slaguard.cli.probing import Prepared, prepare, spent_before
 from slaguard.config import Secret, SecretRef
@@ -157,10 +158,6 @@ class _bar:  # noqa: N801 - used as a function
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:
-    """Run on the faster event loop where it is installed; an interrupt cancels the run, which then writes what it has."""
-    if sys.platform != "win32":
-        import uvloop
-
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(main)
-    return asyncio.run(main)
+    """Run to the end; an interrupt cancels the run, which then writes what it has."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(main)

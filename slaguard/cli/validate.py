@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from slaguard.errors import Problem, SpecError
-from slaguard.spec.documents import UNREADABLE, Check, Checked, check_file, counted, documents, is_ours
+from slaguard.errors import Place, Problem, SpecError
+from slaguard.spec.documents import UNREADABLE, Check, Checked, check_file, counted, documents
 
 SHOWN: Final = 10
 HELP_PAGE: Final = "docs/errors.md"
@@ -47,6 +47,11 @@ def validate(
 def checks() -> Mapping[str, Check]:
     """Return how documents of kinds that other packages own are checked."""
     from slaguard.imports.find import parse_mapping
+    from slaguard.probes.golden import assemble
+    from slaguard.spec.golden import GoldenSet
+    from slaguard.spec.nodes import plain
+    from slaguard.spec.notation import parse
+    from slaguard.spec.reading import MAX_GOLDEN_BYTES, read_bytes
 
     def mapping(text: str, file: str) -> tuple[Problem, ...]:
         try:
@@ -55,14 +60,27 @@ def checks() -> Mapping[str, Check]:
             return error.problems
         return ()
 
-    return {"Mapping": mapping}
+    def questions(text: str, file: str) -> tuple[Problem, ...]:
+        root = parse(text, file).root
+        place = Place(str(Path(file).with_suffix(".jsonl")))
+        try:
+            assemble(
+                GoldenSet.model_validate(plain(root) if root else {}),
+                read_bytes(Path(place.file), MAX_GOLDEN_BYTES, place),
+                place,
+            )
+        except SpecError as error:
+            return error.problems
+        return ()
+
+    return {"Mapping": mapping, "GoldenSet": questions}
 
 
 def check_paths(paths: Iterable[Path], further: Mapping[str, Check]) -> Iterator[Checked]:
     """Yield every document named, and every document of ours in the folders named."""
     for path in paths:
         if path.is_dir():
-            yield from (found for file in documents(path) if is_ours(found := check_file(file, further)))
+            yield from (found for file in documents(path) if (found := check_file(file, further)).ours)
         else:
             yield check_file(path, further)
 

@@ -8,6 +8,7 @@ was computed. Times are RFC 3339 in UTC.
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
@@ -340,3 +341,7 @@ def json_schema() -> dict[str, Any]:
     schema["properties"] = {"schema": schema["properties"].pop("schema_"), **schema["properties"]}
     schema["required"] = ["schema", *(k for k in schema.get("required", []) if k != "schema_")]
     return schema
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")

@@ -8,7 +8,7 @@ from slaguard.evaluation.decide import Analysis, Decided
 from slaguard.evaluation.latency import NEVER
 from slaguard.evaluation.measure import Measurement
 from slaguard.spec.model import Objective, Percentile, Ratio, RequestAttainment, SampleProportion
-from slaguard.terms import Reason, format_percent
+from slaguard.terms import Count, Reason, format_percent
 
 
 def sentence(objective: Objective, analysis: Analysis, m: Measurement, decided: Decided) -> str:
@@ -43,7 +43,8 @@ def count_words(objective: Objective, m: Measurement) -> str:
     if m.noun == "interval":
         return f"{bad} {plural(m, m.bad)} lost, {number(m.allowed)} allowed"
     if isinstance(rule, SampleProportion) and objective.bound.word.is_floor:
-        return f"{number(m.n - m.bad)} of {n} answers correct, {number(_ceil(m.n - m.allowed))} needed"
+        good = "correct" if rule.grades.wrong is not Count.OK else "good"
+        return f"{number(m.n - m.bad)} of {n} answers {good}, {number(_ceil(m.n - m.allowed))} needed"
     if isinstance(rule, SampleProportion):
         return f"{bad} of {n} answers not supported, {number(_floor(m.allowed))} allowed"
     if isinstance(rule, Percentile | RequestAttainment):

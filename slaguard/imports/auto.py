@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib.metadata import entry_points
 from typing import Any, Final
 
 from slaguard.errors import RecordsError
 from slaguard.imports.columns import absent_columns, some
-from slaguard.imports.convert import Context, Converter, MappingConverter
+from slaguard.imports.convert import Context, Converter, Importer, MappingConverter
 from slaguard.imports.find import FILL_IN, recognisable
 from slaguard.imports.guess import SAMPLE, draft
 from slaguard.imports.guess_draft import Draft
+from slaguard.imports.guess_values import filled
 from slaguard.imports.mapping import Mapping
-from slaguard.imports.own import OwnRecords, is_own
-from slaguard.imports.rows import Rows
+from slaguard.imports.own import OwnRecords
+from slaguard.imports.rows import Row, Rows
 
 NAME: Final = "auto"
+GROUP: Final = "slaguard.imports"
 
 
 class Auto:
@@ -24,7 +27,7 @@ class Auto:
     delimiter: str | None = None
 
     def __init__(self) -> None:
-        self._own: OwnRecords | None = None
+        self._coded: dict[Importer, Converter] = {}
         self._made: list[tuple[Mapping, MappingConverter]] = []
 
     def __call__(self, rows: Rows, context: Context) -> Converter:
@@ -34,14 +37,16 @@ class Auto:
             RecordsError: the header leaves open what only a person can know; the message shows how to say it.
 
         """
-        if is_own(rows.columns):
-            self._own = self._own or OwnRecords()
-            return self._own
+        importer = next((i for i in importers() if i.recognises(rows.columns)), None)
+        if importer is not None:
+            return self._coded.setdefault(importer, importer(context))
         mapping = recognised(rows)
         if mapping is not None:
             context.tally.assumed[f"{rows.file}: read as {mapping.name}@{mapping.version}"] = None
         else:
-            found = draft(rows.columns, rows.sample(SAMPLE))
+            sample = rows.sample(SAMPLE)
+            found = draft(rows.columns, sample)
+            _name_vendor(found, sample, context.vendor)
             mapping = _completed(rows, found)
             for sentence in _assumptions(found):
                 context.tally.assumed[sentence] = None
@@ -52,12 +57,29 @@ class Auto:
         return known
 
 
+def importers() -> tuple[Importer, ...]:
+    """Return the forms of log that have code of their own: our table, and those of installed packages."""
+    doors = entry_points(group=GROUP)
+    return tuple(dict.fromkeys((OwnRecords, *(door.load() for door in doors))))
+
+
 def recognised(rows: Rows) -> Mapping | None:
     """Return the shipped mapping that a header names all columns of; of several, the one that asks for most."""
     header = set(rows.columns)
     named = [m for m in recognisable() if set(m.recognised_by or ()) <= header]
     fitting = [m for m in named if not rows.has_header or not absent_columns(m, header)]
     return max(fitting, key=lambda m: len(m.recognised_by or ()), default=None)
+
+
+def _name_vendor(found: Draft, sample: Iterable[Row], vendor: str | None) -> None:
+    """Take the one name that a log gives its vendor for the vendor's name in the Agreement."""
+    column = found.fields.get("vendor")
+    if column is None or vendor is None:
+        return
+    named = set(filled([row.cells.get(column, "") for row in sample]))
+    if len(named) == 1 and (name := named.pop()).casefold() != vendor.casefold():
+        found.fields["vendor"] = {"column": column, "values": {name: vendor}}
+        found.assumed.append(f"column {column!r} says {name[:40]!r} throughout: taken for the vendor {vendor}")
 
 
 def _completed(rows: Rows, found: Draft) -> Mapping:

@@ -20,6 +20,7 @@ class Wanted:
     place: str
     columns: tuple[str, ...]
     optional: bool = False
+    condition: bool = False
 
 
 def wanted_columns(mapping: Mapping) -> Iterator[Wanted]:
@@ -32,7 +33,7 @@ def wanted_columns(mapping: Mapping) -> Iterator[Wanted]:
         yield from _of_form("time.batch.day", mapping.time.batch.day)
         yield from _of_form("time.batch.ends", mapping.time.batch.ends)
     for place, when in _conditions(mapping):
-        yield from (Wanted(place, (column,)) for column in when or ())
+        yield from (Wanted(place, (column,), condition=True) for column in when or ())
     for score in mapping.scores:
         if score.parser is not None:
             yield from (Wanted("scores", (c,)) for c in (score.parser.answer, score.parser.reference))
@@ -54,12 +55,14 @@ def _conditions(mapping: Mapping) -> Iterator[tuple[str, dict[str, TestForm] | N
 def absent_columns(mapping: Mapping, columns: Collection[str]) -> dict[str, str]:
     """Return the columns that a mapping needs and a header lacks, each with its place in the mapping.
 
-    A condition on a column that only an optional field reads may be absent too.
+    A condition may be about a column that a field can do without: an optional one, or one of several.
     """
-    optional = {c for want in wanted_columns(mapping) if want.optional for c in want.columns}
+    wanted = list(wanted_columns(mapping))
+    spare = {c for want in wanted if want.optional or len(want.columns) > 1 for c in want.columns}
     absent: dict[str, str] = {}
-    for want in wanted_columns(mapping):
-        if not want.optional and not any(c in columns or c in optional for c in want.columns):
+    for want in wanted:
+        there = set(columns) | (spare if want.condition else set())
+        if not want.optional and there.isdisjoint(want.columns):
             absent.setdefault(want.columns[0], want.place)
     return absent
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -68,6 +68,16 @@ class Context:
     tally: Tally
     vendor: str | None = None
     recorded: bool = True
+
+
+class Importer(Protocol):
+    """A form of log that needs code, not only a mapping: an entry point of the group ``slaguard.imports``."""
+
+    def __call__(self, context: Context, /) -> Converter:
+        """Return a converter for one import."""
+
+    def recognises(self, columns: Collection[str]) -> bool:
+        """Tell whether a file with these columns is of this form."""
 
 
 class MappingConverter:

@@ -58,7 +58,7 @@ class Expectation:
         for key, group in self._groups.items():
             name, lost = ", ".join(key), expected.rows - group.n
             if lost < 0:
-                self._tally.assumed[f"{name}: {group.n:,} calls, and the mapping expects {expected.rows:,}"] = None
+                self._tally.unexpected[name] = -lost
             for i in range(lost):
                 self._tally.unlogged[name] += 1
                 yield _unlogged(group.first, named_id(self._mapping.name, ["unlogged", *key, str(i + 1)]))

@@ -52,6 +52,8 @@ def _durations(found: Draft, table: Columns) -> None:
 def _clock(found: Draft, table: Columns) -> None:
     start, end = _timed(table, STARTS), _timed(table, ENDS)
     if start is None and end is None:
+        start = _only_times(found, table)
+    if start is None and end is None:
         found.batch = {"span": "FILL_IN"}
         found.open["time.batch"] = "when the calls were made: no column holds times"
         return
@@ -76,6 +78,15 @@ def _timed(table: Columns, words: Sequence[str]) -> tuple[str, TimeGuess] | None
     return None
 
 
+def _only_times(found: Draft, table: Columns) -> tuple[str, TimeGuess] | None:
+    """Return the one column that holds times, whatever it is called (numbers could be anything)."""
+    guesses = [(c, g) for c in table.free if not is_numeric(table.cells(c)) and (g := time_format(table.cells(c))) is not None]
+    if len(guesses) != 1:
+        return None
+    found.assumed.append(f"column {guesses[0][0]!r} is the only one that holds times: taken as the start of the call")
+    return guesses[0]
+
+
 def _take_time(found: Draft, table: Columns, path: str, guess: tuple[str, TimeGuess]) -> None:
     column, form = guess
     del table.free[column]
@@ -96,6 +107,8 @@ def _texts(found: Draft, table: Columns) -> None:
         if normal(column) in IDS and cells and len(set(cells)) == len(table.cells(column)) and min(map(len, cells)) >= 8:
             found.id = [column]
         found.fields[name] = column
+    if "vendor" in found.fields:
+        found.remarks["fields.vendor"] = "must be the Agreement's own name for it: {column: …, values: {acme: Acme AI}}"
 
 
 def _void(found: Draft, table: Columns, columns: Sequence[str]) -> None:

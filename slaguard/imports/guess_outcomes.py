@@ -37,6 +37,8 @@ def guess_status(found: Draft, table: Columns) -> None:
     elif status is not None:
         del table.free[status]
         found.fields["status"] = status
+        if len(filled(table.cells(status))) < len(table.cells(status)):
+            _no_status(found, status, error)
     elif words is not None:
         del table.free[words]
         _words(found, words, table.cells(words), error)
@@ -44,6 +46,26 @@ def guess_status(found: Draft, table: Columns) -> None:
         _errors(found, error, table.cells(error))
     if error is not None:
         found.fields["error_code"] = error
+
+
+def _no_status(found: Draft, status: str, error: str | None) -> None:
+    """Write rules for calls that got no answer at all: their status is empty, and only an error can say why."""
+    empty = {status: {"empty": "true"}}
+    if error is None:
+        found.open["outcomes"] = f"what an empty {status} means: why there was no answer, and whose fault it was"
+        found.outcomes = [{"when": empty, "outcome": "FILL_IN", "attribution": "FILL_IN"}, {"facts": {}}]
+        return
+    found.outcomes = [
+        {"when": {**empty, error: {"matches": pattern}}, "facts": {"failure": failure}} for pattern, failure in _NO_ANSWER
+    ]
+    found.outcomes.append({"facts": {}})
+    found.assumed.append(f"where {status!r} is empty, {error!r} says why there was no answer (time-out, connection)")
+
+
+_NO_ANSWER: Final = (
+    ("(?i)time[ _-]?d?[ _-]?out|deadline", "timeout"),
+    ("(?i)connect|reset|refused|unreachable|dns|resolve|eof|broken pipe|tls|ssl", "connection"),
+)
 
 
 def _speaks_of_endings(cells: Sequence[str]) -> bool:

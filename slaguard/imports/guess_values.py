@@ -94,7 +94,9 @@ _SUFFIXES: Final[dict[str, str]] = {
 
 
 def unit_of(name: str) -> tuple[str, str | None]:
-    """Split a normalised column name into its stem and the unit it ends in."""
+    """Split a normalised column name into its stem and the unit it ends in; a bare unit is a duration."""
+    if name in _SUFFIXES and len(name) > 1:
+        return "duration", _SUFFIXES[name]
     stem, _, last = name.rpartition("_")
     return (stem, _SUFFIXES[last]) if stem and last in _SUFFIXES else (name, None)
 

@@ -25,8 +25,8 @@ TEXTS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 STARTS: Final = (
     "sent_at", "timestamp", "ts", "start_time", "started_at", "starttime", "start", "request_timestamp", "requested_at",
-    "time", "datetime", "date_time", "created_at", "created", "event_time", "log_time", "received_at", "time_iso8601",
-    "time_local", "date", "day",
+    "time", "at", "when", "called_at", "sent", "datetime", "date_time", "created_at", "created", "event_time", "log_time",
+    "received_at", "time_iso8601", "time_local", "date", "day",
 )  # fmt: skip
 ENDS: Final = ("ended_at", "end_time", "finished_at", "completed_at", "endtime", "end", "msec")
 FIRSTS: Final = ("first_byte_at", "first_token_at", "completion_start_time")

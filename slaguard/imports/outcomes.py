@@ -9,7 +9,7 @@ from typing import Final
 from slaguard.imports.cells import Cells, RowError, condition, source
 from slaguard.imports.mapping import Facts, Mapping, OutcomeRule, ScoreRule
 from slaguard.imports.parsers import PARSERS, grade
-from slaguard.imports.values import bounded
+from slaguard.imports.values import bounded, shown
 from slaguard.records import Adjudication, Observation, RawFacts, Score, classify
 from slaguard.terms import Attribution, Grade, Outcome
 
@@ -69,8 +69,6 @@ def _result(rule: OutcomeRule) -> Callable[[int | None, str | None], Ended]:
 def _classified(facts: Facts, status: int | None, code: str | None) -> Ended:
     status = facts.status if facts.status is not None else status
     code = facts.error_code or code
-    if status is None and code is None and not (facts.failure or facts.body or facts.answer):
-        raise RowError("status", "no status and no error; say under outcomes: what such a row means")
     outcome, attribution = classify(
         RawFacts(
             status=status,
@@ -83,6 +81,10 @@ def _classified(facts: Facts, status: int | None, code: str | None) -> Ended:
             failure=facts.failure,
         )
     )
+    if outcome is Outcome.OK and status is None and facts.body is None and facts.answer is None:
+        # An error that the classifier does not know, or nothing at all, must not pass for an answer.
+        what = f"no status, and the error {shown(code)} says too little" if code else "no status and no error"
+        raise RowError("status", f"{what}; say under outcomes: what such a row means")
     return Ended(outcome, attribution, status, code)
 
 

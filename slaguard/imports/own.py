@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from slaguard.imports.cells import RowError
+from slaguard.imports.convert import Context
 from slaguard.imports.rows import Row
 from slaguard.imports.scalars import CoversTerm
 from slaguard.ledger.table import from_row, is_column
@@ -18,6 +19,14 @@ class OwnRecords:
     """A Converter of the CSV that reports write (`slaguard.ledger.table`)."""
 
     name = NAME
+
+    def __init__(self, context: Context | None = None) -> None:
+        """Need nothing: the table says everything itself."""
+
+    @classmethod
+    def recognises(cls, columns: Collection[str]) -> bool:
+        """Tell whether a header is that of our own table."""
+        return "kind" in columns and bool({"id", "observation"} & set(columns)) and all(is_column(c) for c in columns)
 
     @property
     def covers(self) -> tuple[Source, CoversTerm] | None:
@@ -47,8 +56,3 @@ class OwnRecords:
     def gaps(self) -> tuple[str, ...]:
         """Return nothing: a missing figure was missing when the record was made."""
         return ()
-
-
-def is_own(columns: Collection[str]) -> bool:
-    """Tell whether a header is that of our own table."""
-    return "kind" in columns and bool({"id", "observation"} & set(columns)) and all(is_column(c) for c in columns)

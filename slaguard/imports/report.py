@@ -123,6 +123,7 @@ class Tally:
     repeated: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     unlogged: Counter[str] = field(default_factory=Counter)
+    unexpected: Counter[str] = field(default_factory=Counter)
     missing: Counter[tuple[str, str]] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     row_missing: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -173,8 +174,8 @@ class Tally:
         wanting = [(pair, n) for pair, n in sorted(self.missing.items()) if pair[0] not in _OFTEN_EMPTY]
         told += [f"{name}: {_share(n, seen)} without a value in {column!r}" for (name, column), n in wanting]
         told += [f"{n:,} rows are no calls: {reason}" for reason, n in sorted(self.skipped.items())]
-        lost = "calls were made and never logged; they count as not measured"
-        told += [f"{group}: {n:,} {lost}" for group, n in self.unlogged.items()]
+        told += _by_group(self.unlogged, "calls were made and never logged; they count as not measured")
+        told += _by_group(self.unexpected, "calls more than the mapping expects")
         known = {Observation.kind, Score.kind, Adjudication.kind}
         return ImportReport(
             files=files,
@@ -204,6 +205,12 @@ class Tally:
 
 _OFTEN_EMPTY: Final = frozenset({"status", "error_code"})
 """Fields whose emptiness says something: it is no gap to warn of."""
+
+
+def _by_group(counts: Counter[str], text: str) -> list[str]:
+    told = [f"{group}: {n:,} {text}" for group, n in list(counts.items())[:KEPT]]
+    more = len(counts) - KEPT
+    return told if more <= 0 else [*told, f"{sum(list(counts.values())[KEPT:]):,} in {more:,} more groups: {text}"]
 
 
 def _share(n: int, rows: int) -> str:

@@ -65,7 +65,7 @@ class ColumnStore:
             config["threads"] = threads
         self._duckdb = duckdb.connect(":memory:", config=config)
         # All objects are text: nothing to guess. Order is by `pos`, not by insertion.
-        for setting in ("pandas_analyze_sample = 0", "preserve_insertion_order = false"):
+        for setting in ("pandas_analyze_sample = 0", "preserve_insertion_order = false", "enable_external_access = false"):
             self._duckdb.execute(f"SET {setting}")
         for table in TABLES.values():
             self._duckdb.execute(table.create())

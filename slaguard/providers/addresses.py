@@ -73,7 +73,7 @@ class AddressPolicy:
             return "a cloud's metadata service"
         if _within(address, _PRIVATE):
             return None if self.private else "a private address (allow_private: true allows it)"
-        return "an address no vendor has" if _within(address, _NEVER) else None
+        return "an address no vendor has" if _within(address, _NEVER) or not address.is_global else None
 
 
 def _within(address: Address, networks: tuple[Network, ...]) -> bool:

@@ -32,6 +32,7 @@ class Fault(StrEnum):
     REFUSED = "connection_refused"
     CONNECTION = "connection"
     TLS = "tls"
+    UNTRUSTED = "tls_untrusted"  # a certificate of an issuer that this machine does not trust
     PROTOCOL = "protocol"  # what came back is no HTTP
     CUT = "cut"  # the connection ended in the middle of the answer
     TIMEOUT = "timeout"

@@ -21,6 +21,7 @@ REQUEST_ID: Final = "X-Client-Request-Id"
 _REQUEST_IDS: Final = ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid", "cf-ray")
 _FAILURES: Final[dict[Fault, str]] = {
     Fault.DENIED: "own_probe",
+    Fault.UNTRUSTED: "own_probe",  # whom a machine trusts is its own affair: a proxy that looks inside does this too
     Fault.OWN_PROBE: "own_probe",
     Fault.OWN_NETWORK: "own_network",
     Fault.TIMEOUT: "timeout",

@@ -288,7 +288,8 @@ def _fault(error: aiohttp.ClientError | OSError, call: _Call) -> tuple[Fault, st
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return Fault.DNS, None
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return Fault.TLS, _certificate_word(error.certificate_error)
+        word = _CERTIFICATE_WORDS.get(getattr(error.certificate_error, "verify_code", 0))
+        return (Fault.TLS, word) if word is not None else (Fault.UNTRUSTED, None)
     if isinstance(error, aiohttp.ClientSSLError) or isinstance(cause, ssl.SSLError):
         return Fault.TLS, "tls_handshake"
     number = getattr(cause, "errno", None)
@@ -312,7 +313,3 @@ _CERTIFICATE_WORDS: Final = {
 }
 """By OpenSSL's verification code."""
 
-
-def _certificate_word(error: Exception) -> str:
-    code = getattr(error, "verify_code", None)
-    return _CERTIFICATE_WORDS.get(code, "tls_untrusted") if isinstance(code, int) else "tls_untrusted"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Final
 
 from slaguard.evaluation.result import rfc3339
 from slaguard.reports.inputs import ClaimInputs
 from slaguard.reports.moments import Calendar
-from slaguard.reports.words import clean, counted, spaced
+from slaguard.reports.words import clean, counted, sentence
 from slaguard.terms import Source
 
 WHAT: Final = {
@@ -36,6 +37,8 @@ class FileRow:
 class Check:
     """What is needed to repeat the evaluation."""
 
+    same_bytes: bool
+    """Whether the command writes the very bytes of evaluation.json: not where a remark about the original files is in it."""
     command: tuple[str, ...]
     """Its lines, to be joined by a backslash at the end of each but the last."""
     files: tuple[FileRow, ...]
@@ -60,13 +63,18 @@ def check(inputs: ClaimInputs, files: Mapping[str, bytes], calendar: Calendar) -
         FileRow("evidence_sha256", "what the records say, counted", evaluation.inputs.evidence_sha256),
         FileRow("analysis_sha256", "how each promise is decided", evaluation.inputs.analysis_sha256),
     )
-    return Check(command(inputs), rows, hashes, tuple(_limits(inputs)), _footer(inputs, calendar))
+    same_bytes = all(warning.code != "W-RECORDS" for warning in evaluation.warnings)
+    return Check(same_bytes, command(inputs), rows, hashes, tuple(_limits(inputs)), _footer(inputs, calendar))
 
 
 def _what(inputs: ClaimInputs, name: str) -> str:
     if name in WHAT:
         return WHAT[name]
-    return "the agreed questions" if inputs.golden_set and name.startswith(inputs.golden_set) else "a file the agreement names"
+    return (
+        "the agreed questions"
+        if inputs.golden_set and PurePosixPath(name).name.startswith(inputs.golden_set)
+        else "a file the agreement names"
+    )
 
 
 def command(inputs: ClaimInputs) -> tuple[str, ...]:
@@ -83,8 +91,8 @@ def command(inputs: ClaimInputs) -> tuple[str, ...]:
 
 def _limits(inputs: ClaimInputs) -> Iterator[str]:
     evaluation = inputs.evaluation
-    yield from (clean(note.text) for note in inputs.notes if note.objective is None)
-    yield from (_warning(warning.path, warning.text) for warning in evaluation.warnings)
+    notes = [sentence(note.text) for note in inputs.notes if note.objective is None]
+    yield from dict.fromkeys([*notes, *(_warning(warning.path, warning.text) for warning in evaluation.warnings)])
     yield (
         f"This evidence is self-attested: {clean(evaluation.agreement.customer, 120)} kept the records, "
         "and no outside party holds a copy or a time stamp of them."
@@ -103,9 +111,8 @@ def _limits(inputs: ClaimInputs) -> Iterator[str]:
 
 
 def _warning(path: str, text: str) -> str:
-    where = f"{clean(path.removesuffix('/all'), 80)}: " if path and path != "period" else ""
-    words = spaced(clean(text))
-    return f"{where}{words}" + ("" if words.endswith(".") else ".")
+    where = f"{path.removesuffix('/all')}: " if path and path != "period" else ""
+    return sentence(f"{where}{text}")
 
 
 def _undated(inputs: ClaimInputs) -> int:

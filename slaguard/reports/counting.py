@@ -99,6 +99,7 @@ def _left_words(subject: Subject, key: str, records: pd.DataFrame, counts: pd.Se
         "drop": f"left the count: {dropped_words(records, counts)}",
         "unmeasured": "not measured, through our own fault",
         "unscored": "without a grade or a time",
+        "not sampled": "not chosen to be graded",
     }.get(key, clean(key, 60))
 
 

@@ -128,8 +128,8 @@ def _unseen(subject: Subject, calendar: Calendar) -> Iterator[str]:
         where = _when(subject.events("unobserved"), calendar)
         yield f"{result.unknown:,}{of} intervals {verb} not watched{where}. {_both_ways(subject)}"
     elif result.unmeasured:
-        calls = "questions" if subject.objective.golden_set else "calls"
-        yield f"{result.unmeasured:,} {calls} brought no result through our own fault; they do not count."
+        calls, they = counted(result.unmeasured, "call"), "it does" if result.unmeasured == 1 else "they do"
+        yield f"{calls} brought no result through our own fault; {they} not count."
     if not subject.by_intervals and result.unknown:
         yield f"{counted(result.unknown, estimate.noun)} without a grade or a time. {_both_ways(subject)}"
     if result.source is Source.TRAFFIC and result.coverage < 1 and not subject.by_intervals:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from slaguard.files import atomic_write, is_safe_name
 from slaguard.reports.calendar import deadlines_ics
+from slaguard.reports.checking import WHAT
 from slaguard.reports.claim import render_claim
 from slaguard.reports.inputs import ClaimInputs
 from slaguard.reports.table import facts_jsonl, records_csv
@@ -16,6 +17,7 @@ from slaguard.reports.workbook import claim_xlsx
 
 PAGE = "claim.html"
 MANIFEST = "manifest.txt"
+OWN = frozenset({PAGE, MANIFEST, *WHAT})
 
 
 def pack_files(inputs: ClaimInputs) -> dict[str, bytes]:
@@ -25,6 +27,7 @@ def pack_files(inputs: ClaimInputs) -> dict[str, bytes]:
         ReportRefused: the report would not be true, or a further file has a name it may not have.
 
     """
+    _check_names(inputs.extra_files)
     files = {
         "agreement.yaml": inputs.agreement_text.encode(),
         "records.csv": records_csv(inputs),
@@ -35,11 +38,7 @@ def pack_files(inputs: ClaimInputs) -> dict[str, bytes]:
     dates = deadlines_ics(inputs)
     if dates is not None:
         files["deadlines.ics"] = dates
-    for name, content in sorted(inputs.extra_files.items()):
-        if not _is_safe(name) or name in {*files, "deadlines.ics", PAGE, MANIFEST}:
-            told = f"report: E-REPORT-NAME  a file of the pack cannot be called {name[:80]!r}"
-            raise ReportRefused(f"{told}\n    use letters, digits and . _ @ + - in names, and no name of the pack's own")
-        files[name] = content
+    files |= dict(sorted(inputs.extra_files.items()))
     files = {PAGE: render_claim(inputs, files).encode(), **files}
     return {**files, MANIFEST: manifest(files)}
 
@@ -76,6 +75,13 @@ def write_claim_pack(inputs: ClaimInputs, out_dir: Path) -> tuple[Path, ...]:
         places[name].parent.mkdir(parents=True, exist_ok=True)
         atomic_write(places[name], content)
     return tuple(out_dir / name for name in files)
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
+        if not _is_safe(name) or name in OWN:
+            told = f"report: E-REPORT-NAME  a file of the pack cannot be called {name[:80]!r}"
+            raise ReportRefused(f"{told}\n    use letters, digits and . _ @ + - in names, and no name of the pack's own")
 
 
 def _is_safe(name: str) -> bool:

@@ -52,6 +52,7 @@ def page(inputs: ClaimInputs, files: Mapping[str, bytes]) -> Page:
     calendar = Calendar.of(evaluation.period.time_zone)
     found, standing = subjects(inputs, calendar), standing_of(inputs)
     seen = changes(inputs.records)
+    found = tuple(sorted(found, key=lambda subject: not subject.breached))
     broken = [subject for subject in found if subject.breached]
     return Page(
         head=head(inputs, standing, found, calendar),

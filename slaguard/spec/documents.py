@@ -6,8 +6,9 @@ no higher one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,13 +25,15 @@ from slaguard.spec.reading import read_text
 from slaguard.spec.translate import choice
 
 UNREADABLE: Final = "E-SPEC-FILE"
+_OURS = re.compile(r"^(apiVersion: *['\"]?slaguard/|kind: *['\"]?(Agreement|Profile|GoldenSet|Mapping)\b)", re.MULTILINE)
+"""A folder may hold other YAML too: this tells ours, also where it cannot be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """One document after checking: its kind, what it holds in a few words, everything found, and its normal form.
 
-    `kind` is None where the file could not be read, or is none of ours and was not asked for by name.
+    `kind` is None where the file could not be read or is of no kind of ours; `ours` tells whether it means to be one.
     """
 
     file: str
@@ -39,6 +42,7 @@ class Checked:
     problems: tuple[Problem, ...] = ()
     expanded: str | None = None
     sha256: str | None = None
+    ours: bool = True
 
     @property
     def ok(self) -> bool:
@@ -55,7 +59,7 @@ def check_file(path: Path, checks: Mapping[str, Check]) -> Checked:
 
     Args:
         path: the file.
-        checks: how documents of further kinds are checked.
+        checks: how documents of further kinds are checked, and what else is checked of our own.
 
     """
     file = str(path)
@@ -64,20 +68,28 @@ def check_file(path: Path, checks: Mapping[str, Check]) -> Checked:
     except SpecError as error:
         return Checked(file, problems=error.problems)
     parsed = parse(text, file)
+    ours = bool(_OURS.search(text))
     if parsed.root is None:
-        return Checked(file, problems=ordered(parsed.problems))
+        return Checked(file, problems=ordered(parsed.problems), ours=ours)
     kind = parsed.root.text("kind") or ""
     check = _OWN.get(kind)
-    if check is not None:
-        return check(path, parsed)
+    found = check(path, parsed) if check else Checked(file, kind)
     if kind in checks:
-        return Checked(file, kind, problems=ordered(checks[kind](text, file)))
-    return Checked(file, problems=ordered((*parsed.problems, _unknown(parsed.root, (*_OWN, *checks)))))
+        return replace(found, problems=ordered((*found.problems, *checks[kind](text, file)))) if found.ok else found
+    if check is not None:
+        return found
+    kinds = tuple(dict.fromkeys((*_OWN, *checks)))
+    return Checked(file, problems=ordered((*parsed.problems, _unknown(parsed.root, kinds))), ours=ours)
 
 
 def documents(folder: Path) -> Iterator[Path]:
     """Yield the YAML files below a folder, in order; folders whose names begin with a dot are passed over."""
-    for path in sorted(folder.iterdir()):
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:  # it may not be listed: reading it says so
+        yield folder
+        return
+    for path in entries:
         if path.is_dir() and not path.is_symlink():
             if not path.name.startswith("."):
                 yield from documents(path)
@@ -139,8 +151,3 @@ _OWN: Final[Mapping[str, Callable[[Path, Parsed], Checked]]] = {
     "Profile": _profile,
     "GoldenSet": _golden,
 }
-
-
-def is_ours(checked: Checked) -> bool:
-    """Tell whether a file found in a folder is a document of ours, or broken: a folder may hold other YAML too."""
-    return checked.kind is not None or any(p.path != "kind" for p in checked.problems)

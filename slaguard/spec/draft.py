@@ -90,11 +90,14 @@ def _items(tree: Map) -> tuple[Node, ...]:
 
 def _partial_draft(expanded: Expanded, tree: Map, content: dict[str, Any], broken: list[tuple[int | str, ...]]) -> Draft:
     head, has = _sound(Agreement, content, {str(location[0]) for location in broken if location})
+    below: dict[int | str, set[str]] = {}
+    for location in broken:
+        if location[:1] == ("objectives",) and len(location) > 2:
+            below.setdefault(location[1], set()).add(str(location[2]))
     views = []
     for index, node in enumerate(_items(tree)):
         if isinstance(node, Map):
-            below = {str(loc[2]) for loc in broken if loc[:2] == ("objectives", index) and len(loc) > 2}
-            objective, fields = _sound(Objective, content["objectives"][index], below)
+            objective, fields = _sound(Objective, content["objectives"][index], below.get(index, set()))
             views.append(View(node, objective, fields))
     return Draft(tree, head, has, tuple(views), expanded.unpriced)
 
@@ -109,10 +112,7 @@ def _sound(model: type[_M], content: dict[str, Any], broken: Iterable[str]) -> t
             if not info.is_required():
                 values[name] = info.get_default(call_default_factory=True)
             continue
-        try:
-            values[name] = _adapter(model, name).validate_python(content[name])
-        except ValidationError:  # told already, under a location that names no field
-            continue
+        values[name] = _adapter(model, name).validate_python(content[name])
     return model.model_construct(None, **values), frozenset(values)
 
 

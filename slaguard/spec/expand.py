@@ -17,6 +17,7 @@ from slaguard.spec.profiles import Layer, Used, layer
 from slaguard.spec.translate import INHERITED
 from slaguard.terms import OUTCOME_GROUPS
 
+MAX_OBJECTIVES: Final = 200
 _TIMEOUT_KEYS: Final = frozenset({"after", "as"})
 
 
@@ -41,7 +42,11 @@ def expand_tree(root: Map, library: Library) -> Expanded:
     inherited = agreement.only(INHERITED)
     objectives = agreement.get("objectives")
     if isinstance(objectives, Sequence):
-        items = tuple(_objective(item, inherited, found, library) for item in objectives.items)
+        if len(objectives.items) > MAX_OBJECTIVES:
+            beyond = objectives.items[MAX_OBJECTIVES]
+            mend = "split the Agreement; none comes near this, and nothing beyond it was looked at"
+            found.problems.append(problem_at(beyond, "E-SPEC-SCHEMA", f"more than {MAX_OBJECTIVES} objectives", mend))
+        items = tuple(_objective(item, inherited, found, library) for item in objectives.items[:MAX_OBJECTIVES])
         place = agreement.place_of("objectives")
         agreement = agreement.having(Entry("objectives", place, replace(objectives, items=items)))
     return Expanded(

@@ -115,7 +115,7 @@ class Shelves:
         if self.beside is None:
             return None
         path = self.beside / f"{reference}.yaml"
-        if not path.is_file():
+        if not _is_there(path):
             return None
         if shipped is None:
             return path
@@ -175,6 +175,13 @@ def _shipped_document(path: str) -> Parsed:
 def _shipped_golden(path: str) -> Golden:
     questions = shipped_file(path.removesuffix(".yaml") + ".jsonl")
     return Golden(_shipped_document(path), sha256_of(questions.read_bytes()) if questions.is_file() else None)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:  # reading it says so
+        return True
 
 
 def _same(path: Path, shipped: str) -> bool:

@@ -26,7 +26,7 @@ from slaguard.spec.conditions import (
     Term,
     one_bound,
     written_limit,
-)  # fmt: skip
+)
 from slaguard.spec.counting import Cap, Effect, Exclusion, Outcomes
 from slaguard.spec.indicators import (
     BinRule,
@@ -40,7 +40,7 @@ from slaguard.spec.indicators import (
     Ratio,
     RequestAttainment,
     SampleProportion,
-)  # fmt: skip
+)
 from slaguard.spec.scalars import Amount, Day, Flag, Percent, Quantity, Share, Slug, Whole, Words, Zone, refuse
 from slaguard.terms import Bound, Source
 

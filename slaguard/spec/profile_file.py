@@ -125,6 +125,10 @@ def profile_file(parsed: Parsed, reference: Reference | None = None) -> ProfileF
 
 def _inside(terms: Map, parameters: frozenset[str] | None) -> Iterator[Problem]:
     """Yield what is wrong with how terms refer to other things: parameters there are not, profiles inside a profile."""
+    if set(terms.entries) == {"param"}:
+        yield problem_at(
+            terms, "E-SPEC-SCHEMA", "a parameter in place of the terms", "write the terms out; values in them are parameters"
+        )
     for use in (e for e in terms.entries.values() if e.key == "use"):
         mend = "write its terms out; a profile uses no other, so that nobody has to follow a chain"
         yield problem_at(use.value, "E-SPEC-SCHEMA", "a profile inside a profile", mend, use.place)

@@ -30,6 +30,7 @@ TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
     "words": TypeAdapter(Words),
     "choice": TypeAdapter(Words),
 }
+MAX_USED: Final = 50
 Lower = Callable[[Map], Map]
 """Writes the shorthands of one layer out, so that layers merge leaf by leaf."""
 
@@ -78,7 +79,11 @@ def layer(use: Node | None, around: Map, library: Library, lower: Lower) -> Laye
     used: list[Used] = []
     problems: list[Problem] = []
     complete = True
-    for entry in _entries(use):
+    for number, entry in enumerate(_entries(use)):
+        if number == MAX_USED:
+            mend = "a level with so many profiles is a mistake; nothing beyond them was looked at"
+            problems.append(Problem("E-SPEC-SCHEMA", entry.place, entry.node.path, f"more than {MAX_USED} profiles", mend))
+            break
         found = _one(entry, library)
         problems += found.problems
         complete = complete and found.complete

@@ -82,7 +82,8 @@ def problems_of(error: ValidationError, model: type[BaseModel], root: Map, known
 
     A missing key is not told where a misspelt one near it is, or where `known` says why it is missing.
     """
-    details = [d for d in error.errors(include_url=False, include_input=False) if not _is_echo(d, root)]
+    findings = error.errors(include_url=False, include_input=False)[:MAX_FINDINGS]
+    details = [d for d in findings if not _is_echo(d, root)]
     present = [d for d in details if d["type"] != "missing" and not (known.partial and d["type"] == "union_tag_not_found")]
     found = [_translated(d, model, root) for d in present]
     if known.partial:
@@ -102,6 +103,8 @@ def problems_of(error: ValidationError, model: type[BaseModel], root: Map, known
     return found + [_unmapped(locate(root, location), keys, known) for location, keys in unmapped.items()]
 
 
+MAX_FINDINGS: Final = 300
+"""Of more findings than this in one document nobody reads the rest, and telling them would take long."""
 _USE: Final = re.compile(r"(^|\.)use$")
 
 

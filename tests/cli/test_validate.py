@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from slaguard.cli import run
+from slaguard.spec.documents import documents
+from slaguard.spec.reading import sha256_of
 from tests.spec.documents import ACME, SHORT
 
 REPO = Path(__file__).resolve().parents[2]
@@ -165,3 +167,82 @@ def test_nothing_a_terminal_would_obey_is_printed(here: Path, capsys: pytest.Cap
 def test_a_mapping_is_checked_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["validate", write(here / "m.yaml", "kind: Mapping\nnmae: x\n")]) == 1
     assert "E-SPEC-SCHEMA" in capsys.readouterr().out
+
+
+def test_yaml_of_others_in_a_folder_is_passed_over_even_where_it_is_broken(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(here / "a" / "chart.yaml", "x: {{ .Values.name }}\ny: [\n")
+    write(here / "a" / "manifests.yaml", "kind: Service\n---\nkind: Deployment\n")
+    write(here / "a" / "acme.yaml", SHORT)
+    assert run(["validate", "a"]) == 0
+    assert capsys.readouterr().out == "a/acme.yaml: ok (1 objective, 3 profiles)\n"
+    write(here / "a" / "acme.yaml", SHORT + "y: [\n")
+    assert run(["validate", "a"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("rest", "code", "said"),
+    [
+        pytest.param("terms: {min_coverage: 5}\n", "E-SPEC-UNIT", "5%", id="a term with a wrong value"),
+        pytest.param("terms: {min_covrage: 5%}\n", "E-SPEC-SCHEMA", "min_coverage", id="a term that is none"),
+        pytest.param(
+            "parameters: {x: {type: percent, value: 5, text: t}}\nterms: {min_coverage: {param: x}}\n",
+            "E-SPEC-UNIT",
+            "5%",
+            id="a value of the wrong type",
+        ),
+        pytest.param(
+            "parameters: {x: {type: percent, value: 5%, text: t}}\nterms: {min_coverage: 5%}\n",
+            "E-SPEC-REF",
+            "param: x",
+            id="a parameter that no term uses",
+        ),
+        pytest.param(
+            "parameters: {x: {type: duration, required: true, text: t}}\nterms: {min_coverage: {param: x}}\n",
+            "E-SPEC-UNIT",
+            "percent",
+            id="a parameter of another type than its term",
+        ),
+    ],
+)
+def test_a_profile_is_checked_on_its_own(
+    here: Path, capsys: pytest.CaptureFixture[str], rest: str, code: str, said: str
+) -> None:
+    head = (
+        "apiVersion: slaguard/v1\nkind: Profile\nname: our/promise\nversion: 1\ntext: t\nsource: s\nneeds_confirmation: false\n"
+    )
+    assert run(["validate", write(here / "our" / "promise@1.yaml", head + rest)]) == 1
+    out = capsys.readouterr().out
+    assert code in out
+    assert said in out
+
+
+def test_questions_that_are_no_file_are_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(REPO / "sla_specs" / "golden" / "claims-qa@4.yaml", here)
+    (here / "claims-qa@4.jsonl").mkdir()
+    assert run(["validate", "claims-qa@4.yaml"]) == 2
+    assert "E-SPEC-FILE" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_listed_is_read_as_the_file_it_is_not() -> None:
+    gone = Path("no-such-folder")
+    assert list(documents(gone)) == [gone]
+
+
+def test_a_profile_that_nobody_would_find_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (REPO / "sla_specs" / "profiles" / "claim" / "written@1.yaml").read_text(encoding="utf-8")
+    assert run(["validate", write(here / "claim" / "written.yaml", text)]) == 1
+    assert "name the file claim/written@1.yaml" in capsys.readouterr().out
+
+
+def test_questions_that_contradict_each_other_are_told_with_their_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ['{"id":"a","input":"1+1","reference":"2"}', '{"id":"b","input":"1+1","reference":"3"}']
+    questions = here / "ours@1.jsonl"
+    questions.write_text("\n".join(lines), encoding="utf-8")
+    card = (
+        "apiVersion: slaguard/v1\nkind: GoldenSet\nname: ours\nversion: 1\ntext: t\nowner: o\nsource: s\nitems: 2\n"
+        f"scorer: exact@1\nsha256: {sha256_of(questions.read_bytes())}\nprompt: {{user: '{{input}}'}}\n"
+    )
+    assert run(["validate", write(here / "ours@1.yaml", card)]) == 1
+    assert capsys.readouterr().out.startswith("ours@1.jsonl:2:1: E-SPEC-QUALITY")

@@ -46,14 +46,18 @@ def test_a_date_a_question_and_whether_it_was_right_are_enough(tmp_path: Path) -
         ("elapsed_us", ["812", "900"], 812_000),
     ],
 )
-def test_the_unit_of_a_duration_is_its_names_else_what_its_size_makes_likely(column: str, cells: list[str], ns: int, tmp_path: Path) -> None:
+def test_the_unit_of_a_duration_is_its_names_else_what_its_size_makes_likely(
+    column: str, cells: list[str], ns: int, tmp_path: Path
+) -> None:
     rows = "".join(f"2026-10-01T00:00:0{i}Z,200,{cell}\n" for i, cell in enumerate(cells))
     found = take(tmp_path, "auto", f"ts,status_code,{column}\n{rows}")
     assert found.observations[0].total_time_ns == ns
     assert any("names no unit" in w for w in found.report.warnings) == (column == "duration")
 
 
-@pytest.mark.parametrize("text", ["1790812800", "1790812800000", "1790812800.0", "2026-10-01T02:00:00+02:00", "01/Oct/2026:00:00:00 +0000"])
+@pytest.mark.parametrize(
+    "text", ["1790812800", "1790812800000", "1790812800.0", "2026-10-01T02:00:00+02:00", "01/Oct/2026:00:00:00 +0000"]
+)
 def test_times_are_recognised_in_their_usual_forms(text: str, tmp_path: Path) -> None:
     assert take(tmp_path, "auto", f"time,http_status\n{text},200\n").one.sent_at == START
 
@@ -64,8 +68,14 @@ def test_start_end_and_first_token_give_the_durations(tmp_path: Path) -> None:
     assert (call.time_to_first_token_ns, call.total_time_ns) == (NS, 3 * NS)
 
 
+def test_the_only_column_of_times_is_the_time_whatever_its_name(tmp_path: Path) -> None:
+    found = take(tmp_path, "auto", "Zeitpunkt,status,ms\n2026-10-01T00:00:00Z,200,812\n")
+    assert (found.one.sent_at, found.one.total_time_ns) == (START, 812_000_000)
+    assert any("'Zeitpunkt' is the only one that holds times" in w for w in found.report.warnings)
+
+
 def test_words_of_success_and_known_words_of_failure_are_read(tmp_path: Path) -> None:
-    text = "ts;result;model\n2026-10-01T00:00:00Z;success;a\n2026-10-01T00:00:01Z;Timed out;a\n2026-10-01T00:00:02Z;rate limited;a\n"
+    text = "ts;result;model\n" + "".join(f"2026-10-01T00:00:00Z;{w};a\n" for w in ("success", "Timed out", "rate limited"))
     found = take(tmp_path, "auto", text)
     assert [c.outcome for c in found.observations] == [Outcome.OK, Outcome.TIMEOUT, Outcome.RATE_LIMITED]
     assert found.observations[0].model_requested == "a"
@@ -75,14 +85,35 @@ def test_our_own_outcome_words_are_read(tmp_path: Path) -> None:
     text = "ts,outcome\n2026-10-01T00:00:00Z,ok\n2026-10-01T00:00:01Z,rate_limited\n2026-10-01T00:00:02Z,error_500\n"
     found = take(tmp_path, "auto", text)
     assert [(c.outcome, c.attribution) for c in found.observations] == [
-        (Outcome.OK, Attribution.NONE), (Outcome.RATE_LIMITED, Attribution.CLIENT_QUOTA), (Outcome.ERROR_500, Attribution.VENDOR),
-    ]  # fmt: skip
+        (Outcome.OK, Attribution.NONE),
+        (Outcome.RATE_LIMITED, Attribution.CLIENT_QUOTA),
+        (Outcome.ERROR_500, Attribution.VENDOR),
+    ]
 
 
 def test_a_column_of_errors_alone_means_that_the_other_rows_were_answered_and_this_is_said(tmp_path: Path) -> None:
     found = take(tmp_path, "auto", "ts,error\n2026-10-01T00:00:00Z,\n2026-10-01T00:00:01Z,request timeout\n")
     assert [c.outcome for c in found.observations] == [Outcome.OK, Outcome.TIMEOUT]
     assert any("is taken as answered" in w for w in found.report.warnings)
+
+
+def test_a_call_without_a_status_ended_as_its_error_says(tmp_path: Path) -> None:
+    text = (
+        "ts,status,error\n2026-10-01T00:00:00Z,200,\n2026-10-01T00:00:01Z,,Read timed out\n2026-10-01T00:00:02Z,,ECONNRESET\n"
+    )
+    found = take(tmp_path, "auto", text + "2026-10-01T00:00:03Z,,something odd\n")
+    assert [c.outcome for c in found.observations] == [Outcome.OK, Outcome.TIMEOUT, Outcome.CONNECTION_ERROR]
+    assert "the error 'something odd' says too little" in found.report.refused[0].text
+
+
+def test_the_one_name_a_log_gives_its_vendor_is_taken_for_the_agreements_and_this_is_said(tmp_path: Path) -> None:
+    text = "ts,status,provider\n2026-10-01T00:00:00Z,200,acme\n"
+    found = take(tmp_path, "auto", text, vendor="Acme AI")
+    assert found.one.vendor == "Acme AI"
+    assert any("'provider' says 'acme' throughout: taken for the vendor Acme AI" in w for w in found.report.warnings)
+    two = take(tmp_path, "auto", text + "2026-10-01T00:00:01Z,200,other\n", vendor="Acme AI")
+    assert {c.vendor for c in two.observations} == {"acme", "other"}
+    assert any("no record is of the vendor 'Acme AI'" in w for w in two.report.warnings)
 
 
 def test_labels_by_people_are_adjudications_of_a_sample(tmp_path: Path) -> None:
@@ -112,11 +143,18 @@ def test_files_of_different_forms_are_read_in_one_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("ts,latency_ms\n2026-10-01T00:00:00Z,5\n", "outcomes: how each call ended: no column holds a status, an error or an outcome"),
+        (
+            "ts,latency_ms\n2026-10-01T00:00:00Z,5\n",
+            "outcomes: how each call ended: no column holds a status, an error or an outcome",
+        ),
         ("status,latency_ms\n200,5\n", "time.batch: when the calls were made: no column holds times"),
-        ("ts,state,error\n2026-10-01T00:00:00Z,failed,boom\n2026-10-01T00:00:01Z,ok,\n", "what state: 'failed' means: whose fault"),
+        (
+            "ts,state,error\n2026-10-01T00:00:00Z,failed,boom\n2026-10-01T00:00:01Z,ok,\n",
+            "what state: 'failed' means: whose fault",
+        ),
         ("ts,status\n02/07/2026 00:00:00,200\n", "which is the day and which the month in '02/07/2026 00:00:00'"),
         ("foo,bar\n1,2\n", "no column holds times"),
+        ("ts,status\n2026-10-01T00:00:00Z,200\n2026-10-01T00:00:01Z,\n", "what an empty status means"),
     ],
 )
 def test_what_only_a_person_can_know_is_asked_for_with_the_way_to_say_it(text: str, told: str, tmp_path: Path) -> None:

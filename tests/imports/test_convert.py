@@ -76,32 +76,51 @@ def test_a_log_that_states_the_outcome_is_believed(tmp_path: Path) -> None:
 
 
 CONDITIONS: list[tuple[Any, str, bool]] = [
-    ("429", "429", True), ("429", "429.0", True), (["a", "b"], "b", True), ("a", "A", False), ("429", "four", False),
-    ({"matches": "time.?out"}, "a timeout", True), ({"matches": "^time"}, "a timeout", False),
-    ({"lacks": "timeout"}, "x", True), ({"lacks": "timeout"}, "timeout", False),
-    ({"empty": "true"}, "", True), ({"empty": "true"}, "-", True), ({"empty": "true"}, "x", False), ({"empty": "false"}, "x", True),
+    ("429", "429", True),
+    ("429", "429.0", True),
+    (["a", "b"], "b", True),
+    ("a", "A", False),
+    ("429", "four", False),
+    ({"matches": "time.?out"}, "a timeout", True),
+    ({"matches": "^time"}, "a timeout", False),
+    ({"lacks": "timeout"}, "x", True),
+    ({"lacks": "timeout"}, "timeout", False),
+    ({"empty": "true"}, "", True),
+    ({"empty": "true"}, "-", True),
+    ({"empty": "true"}, "x", False),
+    ({"empty": "false"}, "x", True),
     ("-", "-", True),
-    ({"at_least": "400", "less_than": "500"}, "499", True), ({"at_least": "400", "less_than": "500"}, "500", False),
-    ({"at_most": "1.5"}, "1.5", True), ({"more_than": "1.5"}, "1.5", False), ({"at_least": "1"}, "many", False),
+    ({"at_least": "400", "less_than": "500"}, "499", True),
+    ({"at_least": "400", "less_than": "500"}, "500", False),
+    ({"at_most": "1.5"}, "1.5", True),
+    ({"more_than": "1.5"}, "1.5", False),
+    ({"at_least": "1"}, "many", False),
     ({"matches": "x"}, "\ud800x".encode("utf-8", "replace").decode(), True),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("test", "cell", "holds"), CONDITIONS)
-def test_a_condition_holds_or_not(test: Any, cell: str, holds: bool, tmp_path: Path) -> None:  # noqa: FBT001
-    how = mapping({"status": None}, missing=["-"], outcomes=[
-        {"when": {"note": test}, "outcome": "ok", "attribution": "none"}, {"facts": {"failure": "timeout"}},
-    ])  # fmt: skip
+def test_a_condition_holds_or_not(test: Any, cell: str, holds: bool, tmp_path: Path) -> None:
+    how = mapping(
+        {"status": None},
+        missing=["-"],
+        outcomes=[
+            {"when": {"note": test}, "outcome": "ok", "attribution": "none"},
+            {"facts": {"failure": "timeout"}},
+        ],
+    )
     call = take(tmp_path, how, f'at,ms,note\n2026-10-01T00:00:00Z,5,"{cell}"\n').one
     assert (call.outcome is Outcome.OK) == holds
 
 
 def test_all_conditions_of_a_rule_hold_and_the_first_rule_that_fits_decides(tmp_path: Path) -> None:
-    how = mapping(outcomes=[
-        {"when": {"status": "200", "ms": {"more_than": "1000"}}, "facts": {"failure": "client_deadline"}},
-        {"when": {"status": "200"}, "facts": {}},
-        {"outcome": "unmeasured", "attribution": "own_probe"},
-    ])  # fmt: skip
+    how = mapping(
+        outcomes=[
+            {"when": {"status": "200", "ms": {"more_than": "1000"}}, "facts": {"failure": "client_deadline"}},
+            {"when": {"status": "200"}, "facts": {}},
+            {"outcome": "unmeasured", "attribution": "own_probe"},
+        ]
+    )
     lines = [f"2026-10-01T00:00:0{i}Z,{s},{ms}" for i, (s, ms) in enumerate([(200, 2000), (200, 5), (500, 5)])]
     found = take(tmp_path, how, rows(*lines)).observations
     assert [c.outcome for c in found] == [Outcome.CLIENT_DEADLINE, Outcome.OK, Outcome.UNMEASURED]
@@ -212,10 +231,12 @@ def test_fields_come_from_columns_constants_patterns_and_word_lists(tmp_path: Pa
         {
             "model_requested": {"column": "model", "pattern": "^openai/(.+)$"},
             "region": {"column": ["zone", "place"], "values": {"fra": "eu-central-1"}},
-            "stream": "s", "input_tokens": "tokens", "tier_served": {"constant": "priority"},
+            "stream": "s",
+            "input_tokens": "tokens",
+            "tier_served": {"constant": "priority"},
         },
         attributes={"team": "team", "nodes": {"constant": "2"}},
-    )  # fmt: skip
+    )
     head = "at,status,ms,model,zone,place,s,tokens,team\n"
     call = take(tmp_path, how, head + "2026-10-01T00:00:00Z,200,5,openai/gpt-4,,fra,True,12.0,a\n").one
     assert (call.model_requested, call.region, call.stream, call.input_tokens) == ("gpt-4", "eu-central-1", True, 12)
@@ -256,7 +277,10 @@ def test_a_vendors_spelling_follows_the_agreement_and_strangers_are_reported(tmp
     how = mapping({"vendor": "who"})
     text = "at,status,ms,who\n2026-10-01T00:00:00Z,200,5,openai\n"
     assert take(tmp_path, how, text, vendor="OpenAI").one.vendor == "OpenAI"
-    assert any("no record is of the vendor 'Acme AI': the log names 'openai'" in w for w in take(tmp_path, how, text, vendor="Acme AI").report.warnings)
+    assert any(
+        "no record is of the vendor 'Acme AI': the log names 'openai'" in w
+        for w in take(tmp_path, how, text, vendor="Acme AI").report.warnings
+    )
 
 
 # ── does it fit ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -280,15 +304,23 @@ def test_json_objects_may_leave_out_keys_and_a_key_that_never_came_is_asked_abou
 # ── attempts ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_every_attempt_of_a_request_is_an_observation_of_its_own(tmp_path: Path) -> None:
     how = mapping(
-        {"sent_at": None, "ended_at": {"column": "at", "format": "iso8601"}, "status": "codes", "total_time": {"column": "times", "unit": "s"},
-         "logical_request_id": "rid"},
-        attempts={"columns": ["codes", "times"]}, id=["rid"],
-    )  # fmt: skip
+        {
+            "sent_at": None,
+            "ended_at": {"column": "at", "format": "iso8601"},
+            "status": "codes",
+            "total_time": {"column": "times", "unit": "s"},
+            "logical_request_id": "rid",
+        },
+        attempts={"columns": ["codes", "times"]},
+        id=["rid"],
+    )
     text = 'at,codes,times,rid\n2026-10-01T00:00:10Z,"502, 200","3.0, 1.0",r1\n2026-10-01T00:00:20Z,200,2.0,r2\n'
     first, second, lone = take(tmp_path, how, text).observations
     assert [(c.id, c.attempt, c.outcome) for c in (first, second, lone)] == [
-        ("calls:r1", 1, Outcome.ERROR_5XX), ("calls:r1#2", 2, Outcome.OK), ("calls:r2", 1, Outcome.OK),
-    ]  # fmt: skip
+        ("calls:r1", 1, Outcome.ERROR_5XX),
+        ("calls:r1#2", 2, Outcome.OK),
+        ("calls:r2", 1, Outcome.OK),
+    ]
     assert (first.sent_at, second.sent_at, second.ended_at) == (START + 6 * NS, START + 9 * NS, START + 10 * NS)
     assert first.logical_request_id == second.logical_request_id == "r1"
 

@@ -17,7 +17,14 @@ ANNOUNCED = {
     "kind": "fact", "id": "A-7", "type": "announcement", "when": "2026-10-01T09:00:00Z", "by": "Acme AI",
     "exclusion": "maintenance", "start": "2026-10-05T02:00:00+02:00", "end": "2026-10-05T03:00:00+02:00",
 }  # fmt: skip
-OUTAGE = {"kind": "incident", "id": "I-1", "start": 1_790_000_000_000_000_000, "end": None, "severity": "major", "source": "status page"}
+OUTAGE = {
+    "kind": "incident",
+    "id": "I-1",
+    "start": 1_790_000_000_000_000_000,
+    "end": None,
+    "severity": "major",
+    "source": "status page",
+}
 
 
 def write(tmp: Path, *bodies: Any) -> Path:
@@ -41,7 +48,7 @@ def test_facts_and_incidents_are_read_in_order_with_times_in_both_forms(tmp_path
         ({"kind": "note"}, '"kind": write "fact" or "incident"'),
         ({"type": "letter"}, "is none of ticket, notice, invoice"),
         ({"wen": "2026-10-01T09:00:00Z"}, "has no 'wen'; did you mean when?"),
-        ({"when": "2026-10-01 09:00"}, '"when": \'2026-10-01 09:00\': write a time with its zone'),
+        ({"when": "2026-10-01 09:00"}, "\"when\": '2026-10-01 09:00': write a time with its zone"),
         ({"when": None}, "a fact needs when"),
         ({"end": "2026-10-05T01:00:00+02:00"}, '"end" comes after "start"'),
         ({"exclusion": None}, "an announcement names the exclusion it claims and its window"),
@@ -58,7 +65,9 @@ def test_a_line_that_is_wrong_is_named_with_its_number(change: dict[str, Any], t
     assert told in str(refused.value)
 
 
-@pytest.mark.parametrize("line", ["{", "[]", "3", '{"kind": "fact", "kind": "fact"}', "[" * 100_000, '{"kind": "fact", "when": NaN}'])
+@pytest.mark.parametrize(
+    "line", ["{", "[]", "3", '{"kind": "fact", "kind": "fact"}', "[" * 100_000, '{"kind": "fact", "when": NaN}']
+)
 def test_a_line_that_is_no_object_is_named(line: str, tmp_path: Path) -> None:
     with pytest.raises(RecordsError, match=":1: "):
         read_facts(write(tmp_path, line))

@@ -9,7 +9,10 @@ from slaguard.imports.parsers import PARSERS, bracketed_yes_no, grade, last_yes_
 from slaguard.terms import Grade
 from tests.imports.world import mapping, take
 
-ANSWERED = [{"when": {"answer": {"empty": "true"}}, "outcome": "empty", "attribution": "vendor"}, {"outcome": "ok", "attribution": "none"}]
+ANSWERED = [
+    {"when": {"answer": {"empty": "true"}}, "outcome": "empty", "attribution": "vendor"},
+    {"outcome": "ok", "attribution": "none"},
+]
 HEAD = "at,answer,right,label,who\n"
 
 
@@ -31,7 +34,9 @@ def graded(tmp_path: Path, scores: list[dict[str, Any]], *lines: str) -> Any:
         ("", None, None),
     ],
 )
-def test_the_strict_parser_wants_brackets_and_the_lenient_one_takes_the_last_word(text: str, strict: str | None, lenient: str | None) -> None:
+def test_the_strict_parser_wants_brackets_and_the_lenient_one_takes_the_last_word(
+    text: str, strict: str | None, lenient: str | None
+) -> None:
     assert (bracketed_yes_no(text), last_yes_no(text)) == (strict, lenient)
 
 

@@ -93,14 +93,17 @@ def test_an_unknown_name_is_met_with_the_names_there_are() -> None:
         ({"outcomes": [{"when": {"a": "b"}}]}, "write exactly one of facts, outcome, skip"),
         ({"outcomes": [{"when": {"a": {}}, "skip": "x"}]}, "write values, matches"),
         ({"outcomes": [{"outcome": "failed", "attribution": "vendor"}]}, "write one of ok, empty"),
-        ({"scores": [{"parser": {"use": "yes@1", "answer": "a", "reference": "b"}}]}, "there is no parser 'yes@1'; there are bracketed"),
+        (
+            {"scores": [{"parser": {"use": "yes@1", "answer": "a", "reference": "b"}}]},
+            "there is no parser 'yes@1'; there are bracketed",
+        ),
         ({"scores": [{"human": "true", "grades": [{"grade": "wrong"}]}]}, "grades by people name them"),
         ({"scores": [{"grades": [{"grade": "wrong"}]}, {"grades": [{"grade": "wrong"}]}]}, "two graders have one name"),
         ({"time": {"batch": {"ends": {"column": "a", "format": "epoch_s"}}}, "fields": {"sent_at": None}}, "within: 1h"),
         ({"version": "one"}, "write a whole number"),
         ({"apiVersion": "slaguard/v2"}, "write slaguard/v1"),
     ],
-)  # fmt: skip
+)
 def test_a_mapping_that_leaves_something_open_or_says_something_wrong_is_refused(change: dict[str, Any], told: str) -> None:
     change = dict(change)
     blocks = refused(text_of(document(change.pop("fields", None), **change)))

@@ -145,7 +145,9 @@ def test_an_answer_that_looks_like_rows_stays_one_cell(tmp_path: Path) -> None:
     ],
     ids=["empty csv", "empty json", "twice", "open quote", "latin-1", "utf-16", "workbook", "cut gzip", "bad gzip", "no json"],
 )
-def test_a_file_that_cannot_be_trusted_is_refused_with_one_sentence(content: bytes, name: str, told: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_trusted_is_refused_with_one_sentence(
+    content: bytes, name: str, told: str, tmp_path: Path
+) -> None:
     with pytest.raises(RecordsError) as refused:
         read(content, name, tmp_path)
     assert told in str(refused.value)

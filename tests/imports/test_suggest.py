@@ -65,7 +65,9 @@ def test_json_lines_get_a_mapping_with_dotted_columns(tmp_path: Path) -> None:
     assert "format: epoch_s" in text
 
 
-@pytest.mark.parametrize(("file", "name"), [("/x/My Log (2).csv.gz", "my-log-2"), ("-", "my-log"), ("日本.csv", "my-log"), ("a.b.csv", "a")])
+@pytest.mark.parametrize(
+    ("file", "name"), [("/x/My Log (2).csv.gz", "my-log-2"), ("-", "my-log"), ("日本.csv", "my-log"), ("a.b.csv", "a")]
+)
 def test_the_mapping_is_named_after_the_file(file: str, name: str) -> None:
     assert name_for(file) == name
 
@@ -76,17 +78,25 @@ def test_an_empty_file_has_no_suggestion(tmp_path: Path) -> None:
 
 
 NAMES = st.lists(
-    st.one_of(st.text(max_size=12), st.sampled_from(["ts", "status", "latency", "correct", "error", "date", "by", "outcome", "model"])),
-    min_size=1, max_size=6, unique=True,
-)  # fmt: skip
+    st.one_of(
+        st.text(max_size=12), st.sampled_from(["ts", "status", "latency", "correct", "error", "date", "by", "outcome", "model"])
+    ),
+    min_size=1,
+    max_size=6,
+    unique=True,
+)
 CELLS = st.one_of(
     st.text(max_size=12),
-    st.sampled_from(["200", "503", "2026-10-01", "2026-10-01T00:00:00Z", "1", "0", "yes", "ok", "timeout", "NaN", "-", "0.5", "[No]"]),
+    st.sampled_from(
+        ["200", "503", "2026-10-01", "2026-10-01T00:00:00Z", "1", "0", "yes", "ok", "timeout", "NaN", "-", "0.5", "[No]"]
+    ),
 )
 
 
 @given(NAMES, st.data())
-def test_whatever_a_header_holds_the_suggestion_is_yaml_that_validates_or_names_what_is_left(names: list[str], data: Any) -> None:
+def test_whatever_a_header_holds_the_suggestion_is_yaml_that_validates_or_names_what_is_left(
+    names: list[str], data: Any
+) -> None:
     rows = [Row(i, {n: data.draw(CELLS) for n in names}) for i in range(2, 4)]
     text = text_of(draft(names, rows), "log.csv")
     try:
@@ -97,7 +107,14 @@ def test_whatever_a_header_holds_the_suggestion_is_yaml_that_validates_or_names_
 
 
 def test_a_completed_suggestion_of_many_shuffled_headers_reads_its_file(tmp_path: Path) -> None:
-    columns = {"timestamp": "2026-10-01T00:00:00Z", "status": "200", "latency": "812", "model": "m", "tokens_in": "5", "note": "hi"}
+    columns = {
+        "timestamp": "2026-10-01T00:00:00Z",
+        "status": "200",
+        "latency": "812",
+        "model": "m",
+        "tokens_in": "5",
+        "note": "hi",
+    }
     for seed in range(5):
         names = random.Random(seed).sample(list(columns), len(columns))
         log = ",".join(names) + "\n" + ",".join(columns[n] for n in names) + "\n"

@@ -76,7 +76,7 @@ def test_a_leap_second_is_read_as_the_moment_before() -> None:
     ],
 )
 def test_a_time_that_cannot_be_placed_is_refused_with_what_to_write(form: str, zone: str | None, text: str, told: str) -> None:
-    with pytest.raises(ValueError, match="^'") as refused:
+    with pytest.raises(ValueError, match="'") as refused:
         Zoned(form, zone)(text)
     assert told in str(refused.value)
 
@@ -87,9 +87,7 @@ def test_a_local_time_that_happened_twice_is_the_first_and_is_counted() -> None:
     assert berlin.ambiguous == 1
 
 
-@pytest.mark.parametrize(
-    ("form", "text"), [("date", "2026-10-25"), ("iso8601", "2026-10-25"), ("%d.%m.%Y", "25.10.2026")]
-)
+@pytest.mark.parametrize(("form", "text"), [("date", "2026-10-25"), ("iso8601", "2026-10-25"), ("%d.%m.%Y", "25.10.2026")])
 def test_a_day_is_as_long_as_it_was_there(form: str, text: str) -> None:
     start, end = Zoned(form, "Europe/Berlin").day(text)
     assert start == parse_time("2026-10-24T22:00:00Z")
@@ -113,7 +111,14 @@ def test_every_epoch_comes_back_exactly(moment: datetime) -> None:
 # ── numbers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     ("text", "unit", "ns"),
-    [("0.25", "s", 250_000_000), ("812", "ms", 812_000_000), ("4.2e-05", "s", 42_000), ("1", "min", 60 * NS), ("0", "ns", 0), (".5", "us", 500)],
+    [
+        ("0.25", "s", 250_000_000),
+        ("812", "ms", 812_000_000),
+        ("4.2e-05", "s", 42_000),
+        ("1", "min", 60 * NS),
+        ("0", "ns", 0),
+        (".5", "us", 500),
+    ],
 )
 def test_durations_are_read_exactly_in_their_unit(text: str, unit: str, ns: int) -> None:
     assert duration_ns(text, unit) == ns
@@ -144,7 +149,7 @@ def test_a_duration_is_never_shorter_than_written_and_less_than_a_nanosecond_lon
     ],
 )
 def test_what_is_no_duration_is_refused_with_what_to_write(text: str, told: str) -> None:
-    with pytest.raises(ValueError, match="^'") as refused:
+    with pytest.raises(ValueError, match="'") as refused:
         duration_ns(text, "s")
     assert told in str(refused.value)
 

@@ -196,7 +196,7 @@ def in_sqlite(records: Sequence[Record], counts: Counts) -> Table:
     where = [f"(planned AND {column(c)} IS NULL OR {sqlite_condition(c)})" for c in counts.where]
     start, end = counts.span
     where.append(f"(sent >= {start} AND sent < {end} OR sent IS NULL AND begin >= {start} AND finish <= {end})")
-    groups = f" GROUP BY {', '.join(keys)}" if keys else ""
+    groups = f" GROUP BY {', '.join(str(i + 1) for i in range(len(keys)))}" if keys else ""
     found = connection.execute(f"SELECT {', '.join([*keys, 'count(*)'])} FROM calls WHERE {' AND '.join(where)}{groups}")
     counted = Counter({tuple(row[:-1]): row[-1] for row in found if row[-1]})
     connection.close()
@@ -210,7 +210,7 @@ def column(condition: Condition) -> str:
 def sqlite_condition(condition: Condition) -> str:
     name = column(condition)
     if condition.values is not None:
-        listed = ", ".join("'" + v.replace("'", "''") + "'" for v in condition.values)
+        listed = ", ".join(f"CAST(x'{v.encode().hex()}' AS TEXT)" for v in condition.values)
         return f"coalesce({name} IN ({listed}), 0)"
     assert condition.word is not None
     sign = {"at_least": ">=", "at_most": "<=", "more_than": ">", "less_than": "<"}[condition.word.value]

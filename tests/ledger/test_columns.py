@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slaguard.errors import LedgerError
@@ -35,6 +35,7 @@ def test_columns_from_records_are_those_from_their_headers(records: list[Observa
         assert column.tolist() == stored[name].tolist(), name
 
 
+@settings(max_examples=settings().max_examples // 3)
 @given(records=observations)
 def test_records_come_out_of_the_store_as_their_headers_hold_them(records: list[Observation]) -> None:
     unique = {repr(body(r)["id"]): r for r in reversed(records)}
@@ -53,7 +54,17 @@ def test_records_come_out_of_the_store_as_their_headers_hold_them(records: list[
 
 @pytest.mark.parametrize(
     ("ns", "ms"),
-    [(None, NULL), (0, 0), (1, 1), (999_999, 1), (1_000_000, 1), (1_000_001, 2), (-1, 0), (-1_500_000, -1), (2**63 - 1, 9223372036855)],
+    [
+        (None, NULL),
+        (0, 0),
+        (1, 1),
+        (999_999, 1),
+        (1_000_000, 1),
+        (1_000_001, 2),
+        (-1, 0),
+        (-1_500_000, -1),
+        (2**63 - 1, 9223372036855),
+    ],
 )
 def test_times_are_rounded_up_to_whole_milliseconds(ns: int | None, ms: int) -> None:
     columns = from_records(Observation, [call("a", total_time_ns=ns)])

@@ -50,7 +50,9 @@ def observation(name: str) -> st.SearchStrategy[Observation]:
         input_tokens=st.sampled_from([None, 0, 7, 2**53 + 1, 2**63 - 1]),
         inclusion_probability=st.sampled_from([None, "1", "0.1", "1.0"]),
         logical_request_id=st.sampled_from([None, *SLOTS]),
-        attributes=st.dictionaries(st.sampled_from(["nodes", "team"]), st.sampled_from(["4", "-4", "007", "x", "", "4.0", "--4"])),
+        attributes=st.dictionaries(
+            st.sampled_from(["nodes", "team"]), st.sampled_from(["4", "-4", "007", "x", "", "4.0", "--4"])
+        ),
         time_to_first_token_ns=milliseconds,
         total_time_ns=milliseconds,
     )
@@ -80,7 +82,9 @@ def worlds(draw: st.DrawFn) -> list[Record]:
         source = draw(st.sampled_from(list(Source)))
         records.append(Coverage(source=source, start=start, end=end, via=f"import:{i}", recorded_at=draw(maybe_instant)))
         records.append(Fact(id=f"f{i}", type="ticket", when=start, by="ü\x00", recorded_at=draw(maybe_instant)))
-        records.append(Incident(id=f"i{i}", start=start, end=None, severity="high", source="x", recorded_at=draw(maybe_instant)))
+        records.append(
+            Incident(id=f"i{i}", start=start, end=None, severity="high", source="x", recorded_at=draw(maybe_instant))
+        )
     return records
 
 
@@ -102,8 +106,7 @@ values = {
 limits = {
     "status": [0, 200],
     "error_code": [200],
-    "input_tokens": [7, 2**53],
-    "sent_at": [START],
+    "input_tokens": [7, 2**53 - 1],
     "attributes.nodes": [-4, 4, 7],
     "time_to_first_token": [0, 1],
     "total_time": [1, 2],
@@ -140,7 +143,7 @@ def answer(batches: Sequence[Sequence[Record]], asked: Demands, threads: int) ->
         return store.answer(asked)
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples // 2)
 @given(records=worlds(), counts=st.lists(demands, min_size=1, max_size=4), seed=st.integers(0, 99))
 def test_order_repeats_and_threads_leave_the_bytes_alone_and_two_other_implementations_agree(
     records: list[Record], counts: list[Counts], seed: int
@@ -167,7 +170,7 @@ def recorded(record: Record) -> Record:
     return replace(record, recorded_at=next((t for t in known if t is not None), 0))
 
 
-@settings(max_examples=20)
+@settings(max_examples=settings().max_examples // 6)
 @given(records=worlds(), counts=st.lists(demands, min_size=1, max_size=3))
 def test_a_row_log_gives_the_bytes_that_its_records_give(
     records: list[Record], counts: list[Counts], tmp_path_factory: pytest.TempPathFactory

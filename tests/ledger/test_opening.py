@@ -231,9 +231,7 @@ def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:
         with pytest.raises(LedgerLocked) as caught:
             RowLog.open(tmp_path, clock=Watch())
         assert caught.value.pid == os.getpid()
-        other = subprocess.run(
-            [sys.executable, "-c", program, tmp_path], cwd=REPO, capture_output=True, text=True, check=True
-        )
+        other = subprocess.run([sys.executable, "-c", program, tmp_path], cwd=REPO, capture_output=True, text=True, check=True)
     assert f"E-LOCK  process {os.getpid()} is writing to this ledger" in other.stdout
     RowLog.open(tmp_path, clock=Watch()).close()
 

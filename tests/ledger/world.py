@@ -76,9 +76,7 @@ def records_of(record_type: type[Any]) -> st.SearchStrategy[Any]:
         for f in fields(record_type)
         if isinstance(hints[f.name], types.UnionType) and type(None) in typing.get_args(hints[f.name])
     }
-    chosen = {
-        f.name: st.none() | values_of(f) if f.name in may_be_none else values_of(f) for f in LAYOUTS[record_type]
-    }
+    chosen = {f.name: st.none() | values_of(f) if f.name in may_be_none else values_of(f) for f in LAYOUTS[record_type]}
     return st.builds(record_type, **chosen)
 
 

@@ -66,7 +66,7 @@ def seen(claims: Claims, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
                     "overlaps": await tab.run(OVERLAPS),
                     "styled": await tab.run("getComputedStyle(document.querySelector('main')).maxWidth"),
                     "charts": await tab.run(
-                        "[...document.querySelectorAll('figure svg')].filter(s => s.getBoundingClientRect().width > 0).length"
+                        "[...document.querySelectorAll('figure svg:not(.swatch)')].filter(s => s.getBoundingClientRect().width > 0).length"
                     ),
                     "figures": await tab.run("document.querySelectorAll('figure').length"),
                     "requests": list(tab.requests),

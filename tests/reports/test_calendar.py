@@ -9,7 +9,7 @@ import icalendar
 from slaguard.evaluation.result import DeadlinePart
 from slaguard.reports import ClaimInputs
 from slaguard.reports.calendar import deadlines_ics
-from tests.reports.sample import AS_OF, ns
+from tests.reports.parts import AS_OF, ns
 
 Claims = Callable[[str], ClaimInputs]
 
@@ -25,7 +25,14 @@ def with_deadlines(claim: ClaimInputs, *found: DeadlinePart, **more: object) -> 
 
 
 def part(**more: object) -> DeadlinePart:
-    plain = {"type": "notify", "due": ns("2026-12-01T00:00:00+01:00"), "act_by": None, "local": None, "anchor": "period_end", "reason": None}
+    plain = {
+        "type": "notify",
+        "due": ns("2026-12-01T00:00:00+01:00"),
+        "act_by": None,
+        "local": None,
+        "anchor": "period_end",
+        "reason": None,
+    }
     return DeadlinePart.model_validate({**plain, **more})
 
 

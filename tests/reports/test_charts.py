@@ -23,7 +23,7 @@ from slaguard.reports.subjects import Subject, subjects
 from slaguard.reports.svg import Drawing, write
 from slaguard.stats import fixed_ci
 from tests.reports.conftest import NAMES
-from tests.reports.sample import BERLIN, SWAP
+from tests.reports.parts import BERLIN, SWAP
 
 CALENDAR = Calendar.of(BERLIN)
 Claims = Callable[[str], ClaimInputs]
@@ -42,7 +42,9 @@ def every_chart(claim: ClaimInputs) -> list[Chart]:
             charts.append(days)
         if (times := times_of(subject, claim.records)) is not None:
             charts.append(latency_chart(f"t{i}", subject, times))
-        if subject.result.name == "accuracy" and (effect := before_after(subject, claim.records, seen, dict(claim.golden_classes))):
+        if subject.result.name == "accuracy" and (
+            effect := before_after(subject, claim.records, seen, dict(claim.golden_classes))
+        ):
             charts.append(class_chart(f"c{i}", effect, CALENDAR, "correct answer"))
     return charts
 
@@ -76,9 +78,9 @@ def test_nothing_is_drawn_outside_the_picture(claims: Claims, name: str) -> None
             width, height = map(float, (root.get("viewBox") or "").split()[2:])
             for rect in (one for one in root if one.tag == "rect"):
                 x, y, w, h = (float(rect.get(key) or 0) for key in ("x", "y", "width", "height"))
-                assert -0.1 <= x
+                assert x >= -0.1
                 assert x + w <= width + 0.6
-                assert -0.1 <= y
+                assert y >= -0.1
                 assert y + h <= height + 0.1
 
 

@@ -17,7 +17,8 @@ from slaguard.reports import ClaimInputs, Note, ReportRefused
 from slaguard.reports.claim import render_claim
 from slaguard.terms import Reason, Verdict
 from tests.reports.conftest import NAMES
-from tests.reports.sample import agreement, chat_objectives, credit, credit_line, mock_month, ns
+from tests.reports.parts import agreement, chat_objectives, credit, credit_line, ns
+from tests.reports.sample import mock_month
 
 Claims = Callable[[str], ClaimInputs]
 FILES = {"agreement.yaml": b"a", "records.csv": b"r"}
@@ -68,7 +69,21 @@ def test_the_page_allows_its_one_style_sheet_and_nothing_else(claims: Claims, na
     (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', html)
     assert policy.replace("&#39;", "'").startswith(f"default-src 'none'; style-src 'sha256-{digest}'")
     tags = {tag for tag, _ in Page(html).elements}
-    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "form", "input", "a", "base", "video", "audio", "use"}
+    assert not tags & {
+        "script",
+        "link",
+        "img",
+        "iframe",
+        "object",
+        "embed",
+        "form",
+        "input",
+        "a",
+        "base",
+        "video",
+        "audio",
+        "use",
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -176,7 +191,9 @@ def test_what_is_not_shown_is_never_called_kept(claims: Claims) -> None:
 def test_what_was_left_out_is_told_with_the_result_otherwise(claims: Claims) -> None:
     words = render(claims("mock_month")).words
     assert "maintenance, counts as up 6 Oct, 02:00–03:00 Exhibit B 2.4 uptime 12 intervals, 60 minutes accepted" in words
-    assert "Uptime, with nothing left out: 99.66 % (30 of 8,922 intervals against the promise), the verdict is the same." in words
+    assert (
+        "Uptime, with nothing left out: 99.66 % (30 of 8,922 intervals against the promise), the verdict is the same." in words
+    )
     assert "Uptime: 18 of 8,940 intervals were not watched (22 Oct, 03:00–04:30)." in words
 
 
@@ -195,7 +212,7 @@ def test_the_check_names_files_hashes_and_the_command(claims: Claims) -> None:
     assert "slaguard evaluate agreement.yaml \\\n  --records records.csv --mapping auto \\\n  --facts facts.jsonl \\\n" in html
     assert "  --period 2026-10 \\\n  --as-of 2026-11-02T09:00:00Z" in html
     words = Page(html).words
-    for limit in ("self-attested", "do not prove by themselves who sent it", "not legal advice", "measured by our own probes"):
+    for limit in ("self-attested", "do not prove by themselves who sent it", "not legal advice", "Uptime: measured by our own probes"):
         assert limit in words
     assert "slaguard 0.1.0 · method 1 · acme-chat 1" in words
 
@@ -297,7 +314,11 @@ def test_a_breach_without_a_credit_says_that_none_is_due(claims: Claims) -> None
     [
         ((), "claim by no date the agreement names no time limit"),
         (
-            (DeadlinePart(type="notify", due=None, act_by=None, local=None, anchor="invoice_date", reason="record the invoice"),),
+            (
+                DeadlinePart(
+                    type="notify", due=None, act_by=None, local=None, anchor="invoice_date", reason="record the invoice"
+                ),
+            ),
             "claim by not known yet record the invoice",
         ),
     ],

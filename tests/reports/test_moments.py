@@ -4,7 +4,7 @@ import pytest
 
 from slaguard.records import NS
 from slaguard.reports.moments import Calendar, left, length, period_name, unit_of
-from tests.reports.sample import ns
+from tests.reports.parts import ns
 
 BERLIN = Calendar.of("Europe/Berlin")
 
@@ -22,7 +22,9 @@ def test_a_stretch_over_midnight_names_both_days() -> None:
 
 
 def test_the_hour_that_comes_twice_says_which_one_it_is() -> None:
-    assert BERLIN.span(ns("2026-10-25T02:10:00+02:00"), ns("2026-10-25T02:40:00+01:00")) == "25 Oct, 02:10 (UTC+2)–02:40 (UTC+1)"
+    assert (
+        BERLIN.span(ns("2026-10-25T02:10:00+02:00"), ns("2026-10-25T02:40:00+01:00")) == "25 Oct, 02:10 (UTC+2)–02:40 (UTC+1)"
+    )
 
 
 def test_seconds_are_shown_only_where_there_are_any() -> None:

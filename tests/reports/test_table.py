@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaguard.imports.facts import read_facts
-from slaguard.imports.own import is_own
+from slaguard.imports.own import OwnRecords
 from slaguard.ledger.table import IGNORED, from_row
 from slaguard.records import Coverage, Fact, Incident, Observation, ProbePlanned, Record, Score
 from slaguard.reports import ClaimInputs
@@ -48,13 +48,31 @@ def test_each_observation_says_how_it_counts(claims: Claims) -> None:
 
 def test_the_header_is_one_that_the_reader_takes_for_ours_and_has_no_empty_column(claims: Claims) -> None:
     found = rows(records_csv(claims("latency_breach")))
-    assert is_own(found[0].keys())
+    assert OwnRecords.recognises(found[0].keys())
     filled = {name for row in found for name, cell in row.items() if cell}
     assert set(found[0]) == filled
     assert [name for name in found[0] if name.startswith(IGNORED)] == ["counts.first-token"]
 
 
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "\x00x", "＝1", "＋1", "－1", "＠x", "'=1", "%3D1", "", " x ", 'a,"b"\nc']
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\tx",
+    "\rx",
+    "\nx",
+    "\x00x",
+    "＝1",
+    "＋1",
+    "－1",
+    "＠x",
+    "'=1",
+    "%3D1",
+    "",
+    " x ",
+    'a,"b"\nc',
+]
 
 
 @pytest.mark.parametrize("text", FORMULAS)
@@ -88,7 +106,10 @@ def test_attributes_may_stand_in_columns_of_their_own(claims: Claims) -> None:
     claim = claims("latency_breach")
     frame = claim.records.head(2).assign(**{"attributes.nodes": ["4", None], "attributes.a b": ["=1", "2"]})
     found = list(read_back(records_csv(replace(claim, records=frame, companions=()))))
-    assert [dict(one.attributes) for one in found if isinstance(one, Observation)] == [{"nodes": "4", "a b": "=1"}, {"a b": "2"}]
+    assert [dict(one.attributes) for one in found if isinstance(one, Observation)] == [
+        {"nodes": "4", "a b": "=1"},
+        {"a b": "2"},
+    ]
 
 
 def test_grades_coverage_and_the_probe_plan_stand_beside_the_observations(claims: Claims) -> None:
@@ -108,7 +129,9 @@ def test_no_records_make_a_table_with_a_header_alone(claims: Claims) -> None:
 
 def test_facts_and_incidents_come_back(tmp_path: Path) -> None:
     facts = (
-        Fact(id="A-7", type="announcement", when=10**18, by="=cmd", reference="a\nb ü", exclusion="maintenance", start=1, end=2),
+        Fact(
+            id="A-7", type="announcement", when=10**18, by="=cmd", reference="a\nb ü", exclusion="maintenance", start=1, end=2
+        ),
         Fact(id="N-1", type="notice", when=10**18 + 1, recorded_at=10**18 + 2),
         Incident(id="I-1", start=10**18, end=None, severity="major", source="vendor"),
         Incident(id="I-2", start=10**18, end=10**18 + 5, severity="minor", source="vendor"),

@@ -12,7 +12,7 @@ from slaguard.reports import ClaimInputs, ReportRefused
 from slaguard.reports.moments import Calendar
 from slaguard.reports.subjects import gaps, subjects
 from slaguard.reports.tally import must_add_up, steps_of, tally
-from tests.reports.sample import BERLIN, GAP, OCTOBER, ns
+from tests.reports.parts import BERLIN, GAP, OCTOBER, ns
 
 CALENDAR = Calendar.of(BERLIN)
 Claims = Callable[[str], ClaimInputs]
@@ -54,7 +54,9 @@ def changed(claim: ClaimInputs, **columns: list[object]) -> ClaimInputs:
 
 def test_a_report_on_other_records_than_those_evaluated_is_refused(claims: Claims) -> None:
     claim = claims("mock_month")
-    with pytest.raises(ReportRefused, match=r"E-REPORT-SUM  accuracy: \d+ answers counted in the records, \d+ in the evaluation"):
+    with pytest.raises(
+        ReportRefused, match=r"E-REPORT-SUM  accuracy: \d+ answers counted in the records, \d+ in the evaluation"
+    ):
         subjects(replace(claim, records=claim.records.iloc[:-1]), CALENDAR)
     one_more = claim.records.copy()
     first_ok = one_more.index[one_more["counts.accuracy"] == "ok"][0]

@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from slaguard.evaluation.result import TargetPart
 from slaguard.reports.words import (
-    NARROW, clean, count, duration, figure, figure_range, money, percent, promise, sentence, spaced, title,
+    NARROW,
+    clean,
+    count,
+    duration,
+    figure,
+    figure_range,
+    money,
+    percent,
+    promise,
+    sentence,
+    spaced,
+    title,
 )  # fmt: skip
 
 shares = st.fractions(0, 1, max_denominator=100_000)
@@ -77,7 +88,8 @@ def test_a_duration_over_its_limit_never_looks_like_the_limit(ms: Fraction, limi
 
 
 @pytest.mark.parametrize(
-    ("ms", "text"), [(80, "80 ms"), (100, "100 ms"), (842, "842 ms"), (1000, "1 s"), (1930, "1.93 s"), (90_000, "90 s"), (0, "0 ms")]
+    ("ms", "text"),
+    [(80, "80 ms"), (100, "100 ms"), (842, "842 ms"), (1000, "1 s"), (1930, "1.93 s"), (90_000, "90 s"), (0, "0 ms")],
 )
 def test_durations_are_written_in_their_natural_unit(ms: int, text: str) -> None:
     assert duration(Fraction(ms)) == text.replace(" ", NARROW)

@@ -73,7 +73,7 @@ def test_exclusions_name_their_windows(book: Any) -> None:
 def test_hostile_text_is_text_and_no_formula_or_link(claims: Claims) -> None:
     claim = claims("latency_breach")
     frame = claim.records.head(3).assign(
-        id=["=1+1", "http://evil.example/", "@x\x07"], model_requested="=HYPERLINK(\"http://x\")", **{"counts.first-token": "ok"}
+        id=["=1+1", "http://evil.example/", "@x\x07"], model_requested='=HYPERLINK("http://x")', **{"counts.first-token": "ok"}
     )
     (result,) = claim.evaluation.objectives
     estimate = result.estimate.model_copy(update={"n": 3, "bad": 0})
@@ -87,18 +87,20 @@ def test_hostile_text_is_text_and_no_formula_or_link(claims: Claims) -> None:
 
 
 def test_beyond_its_bound_the_sheet_points_to_the_table(claims: Claims) -> None:
-    book = opened(claims("mock_month"), most_rows=10)
+    book = opened(claims("small"), most_rows=10)
     rows = list(book["Counted records"].iter_rows(min_row=2, values_only=True))
-    assert rows[0][0] == "the first 10 of 8,922 records; all of them stand in records.csv"
+    assert rows[0][0] == "the first 10 of 800 records; all of them stand in records.csv"
     assert len(rows) == 11
 
 
 def test_an_open_period_has_no_amounts(claims: Claims) -> None:
-    book = opened(claims("open_month"))
+    claim = claims("small")
+    period = claim.evaluation.period.model_copy(update={"closed": False})
+    book = opened(replace(claim, evaluation=claim.evaluation.model_copy(update={"period": period})))
     assert [row["promise"] for row in table(book, "Credit")] == ["nothing is claimed"]
     assert not any("claim (" in str(row[0].value) for row in book["Summary"].iter_rows())
 
 
 def test_the_same_inputs_give_the_same_bytes(claims: Claims) -> None:
-    claim = claims("scopes")
+    claim = claims("small")
     assert claim_xlsx(claim) == claim_xlsx(claim)

@@ -68,6 +68,7 @@ CASES = [
     ("E-SPEC-SCHEMA", full("where: {stream: true}", "where: {stream: §maybe}")),
     ("E-SPEC-SCHEMA", full("remedy: {kind: none}", "§remedy: {kind: step_table}")),
     ("E-SPEC-SCHEMA", full("of: failures", "of: §failure")),
+    ("E-SPEC-SCHEMA", full("  - {id: search}", "  - {id: search, §modelz: x}")),
     ("E-SPEC-SCHEMA", short("claim/written@1: {days: 30}", "claim/written@1: {days: 30, §day: 3}")),
     ("E-SPEC-SCHEMA", short("claim/written@1: {days: 30}", "§claim/written@1")),
     ("E-SPEC-SCHEMA", short("claim/written@1: {days: 30}", "claim/written@1: §30")),
@@ -76,7 +77,18 @@ CASES = [
     ("E-SPEC-SECRET", short("clause: Exhibit B 2.1", "clause: §https://api.acme.example/v1")),
     ("E-SPEC-SECRET", short("contract: C-2031", "contract: §sk-abcdefghijklmnop0123456789")),
     ("E-SPEC-SECRET", short("contract: C-2031", "contract: §0123456789abcdef0123456789abcdef")),
+    ("E-SPEC-TAG", f"§%TAG ! tag:x,2000:\n---\n{SHORT}"),
+    ("E-SPEC-SCHEMA", full("indicator: {rule: ratio", "indicator: {§rle: ratio")),
+    ("E-SPEC-SCHEMA", full("{after: 60s, as: fail}", "{§aftr: 60s, as: fail}")),
+    ("E-SPEC-OUTCOME", full("timeout: {after: 60s, as: fail}", "§timeout: {60s: fail}")),
+    ("E-SPEC-SCHEMA", SHORT.partition("objectives:")[0] + "objectives:\n  - §just words\n"),
+    ("E-SPEC-SCHEMA", short("objectives:", "claim: {deadlines: §soon}\nobjectives:")),
+    ("E-SPEC-SCHEMA", short("objectives:", "claim: §soon\nobjectives:")),
+    ("E-SPEC-SCHEMA", SHORT + ACCURACY.replace("golden_set: claims-qa@4", "§golden_set: [claims-qa@4]")),
+    ("E-SPEC-SCHEMA", short("{days: 30}", "{days: §[30]}")),
+    ("E-SPEC-OUTCOME", short("    at_least", "    outcomes: §fail\n    at_least")),
     # references
+    ("E-SPEC-REF", short("outcomes/server-faults@1", "§vendors/acme@2026-06-30")),
     ("E-SPEC-REF", short("outcomes/server-faults@1", "§outcomes/server-fault@1")),
     ("E-SPEC-REF", short("outcomes/server-faults@1", "§outcomes/server-faults@2")),
     ("E-SPEC-REF", short("outcomes/server-faults@1", "§outcomes/server-faults")),
@@ -108,6 +120,7 @@ CASES = [
     ("E-SPEC-UNIT", full("eligible: {stream: true", "eligible: {§total_time: 5")),
     ("E-SPEC-UNIT", short("fee: 12000.00 EUR", "fee: §12000")),
     ("E-SPEC-UNIT", short("{days: 30}", "{days: §30d}")),
+    ("E-SPEC-UNIT", full("min_coverage: 95%", "min_coverage: §195%")),
     ("E-SPEC-UNIT", full("notice: 72h", "notice: §three days")),
     ("E-SPEC-UNIT", full("run: 5", "run: §0")),
     ("E-SPEC-STRICT", short("    at_least: 99.5%\n", "").replace("- name", "- §name")),
@@ -174,6 +187,7 @@ CASES = [
         "E-SPEC-QUALITY",
         short("    use: uptime/mean-of-5-minutes@1\n", "    use: uptime/mean-of-5-minutes@1\n    §golden_set: claims-qa@4\n"),
     ),
+    ("E-SPEC-QUALITY", SHORT + ACCURACY.replace("claims-qa@4", "§claims")),
     (
         "E-SPEC-UNPINNED",
         (short("version: 1\n", "version: 1\nstatus: signed\n") + ACCURACY).replace("golden_set: ", "golden_set: §"),
@@ -183,6 +197,16 @@ CASES = [
     ("E-SPEC-EXCL", full("    asserted_by: vendor\n", "").replace("  - id: maintenance", "  - §id: maintenance")),
     ("E-SPEC-EXCL", full("    proof: [announcement]\n", "").replace("  - id: maintenance", "  - §id: maintenance")),
     ("E-SPEC-EXCL", full("    notice: 72h\n", "").replace("  - id: maintenance", "  - §id: maintenance")),
+    (
+        "E-SPEC-EXCL",
+        full("    effect: drop_records", "    effect: count_as_up").replace("  - id: grounding", "  - §id: grounding"),
+    ),
+    (
+        "E-SPEC-EXCL",
+        full("    effect: drop_records", "    effect: drop_records\n    cap: 4h").replace(
+            "  - id: grounding", "  - §id: grounding"
+        ),
+    ),
     # money and dates
     ("E-SPEC-TIER-TARGET", short("      below 99.5%: 10%", "      §below 99.9%: 10%")),
     (
@@ -195,6 +219,10 @@ CASES = [
     ("E-SPEC-FEE", short("fee: 12000.00 EUR\n", "").replace("    credits", "    §credits")),
     ("E-SPEC-FEE", full("fee: {amount: 12000.00 USD, per: month", "fee: {amount: 12000.00 USD, per: §year")),
     ("E-SPEC-FEE", full("fee: {amount: 12000.00 USD, per: month,", "§fee: {amount: 12000.00 USD,")),
+    (
+        "E-SPEC-FEE",
+        full("fee: {amount: 12000.00 USD, per: month, minimum_payout: 1.00 USD}\n", "").replace("value: 50%", "value: §50%"),
+    ),
     ("E-SPEC-CURRENCY", full("minimum_payout: 1.00 USD", "minimum_payout: §1.00 EUR")),
     ("E-SPEC-CURRENCY", full("caps: [{value: 50%,", "caps: [{amount: §50.00 EUR,")),
     ("E-SPEC-CAP", full("value: 50%, per: month", "value: 50%, per: §year")),

@@ -3,6 +3,7 @@
 import re
 from fractions import Fraction
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 from hypothesis import given
@@ -273,6 +274,25 @@ def test_an_unknown_key_names_the_nearest_and_a_misplaced_one_its_place() -> Non
     assert "top level" in found(SHORT.replace("    at_least", "    time_zone: UTC\n    at_least"))[0].mend
 
 
+FILLERS = [
+    pytest.param(SHORT + "".join(f"key{i}: x\n" for i in range(18_000)), id="unknown keys"),
+    pytest.param(SHORT.partition("objectives:")[0] + "objectives:\n" + "  - {name: a}\n" * 18_000, id="objectives"),
+    pytest.param(SHORT.replace("use:\n", "use:\n" + "  - outcomes/only-500@1\n" * 9_000), id="profiles"),
+    pytest.param(SHORT.replace("objectives:", "exclusions:\n" + "  - {id: a}\n" * 15_000 + "objectives:"), id="exclusions"),
+    pytest.param(SHORT + "".join(f"      below 9.{i}%: 10%\n" for i in range(8_000)), id="steps"),
+    pytest.param(SHORT.replace("Acme AI", "aA1" * 80_000), id="one long word"),
+]
+
+
+@pytest.mark.parametrize("text", FILLERS)
+def test_a_document_filled_to_the_brim_is_refused_in_time(text: str) -> None:
+    started = perf_counter()
+    told = found(text)
+    assert perf_counter() - started < 4  # 2 seconds on a quiet machine
+    assert told
+    assert told[0].is_error
+
+
 def test_a_secret_is_refused_without_being_shown() -> None:
     secret = "sk-" + "a1B2c3D4" * 5
     for text in (
@@ -408,6 +428,38 @@ def test_missing_questions_and_a_missing_card_are_refused(tmp_path: Path) -> Non
     (tmp_path / "ours@1.yaml").unlink()
     with pytest.raises(SpecError, match="no golden set ours@1"):
         load(tmp_path / "acme.yaml")
+
+
+def test_a_card_that_is_wrong_in_itself_is_refused_at_its_own_place(tmp_path: Path) -> None:
+    path = golden(tmp_path)
+    card = tmp_path / "ours@1.yaml"
+    good = card.read_text(encoding="utf-8")
+    for bad, code, line in (
+        (good.replace("owner: joint", "ownr: joint"), "E-SPEC-SCHEMA", 6),
+        (good.replace("name: ours", "name: theirs"), "E-SPEC-REF", 1),
+        (good + "---\n", "E-SPEC-SYNTAX", 12),
+    ):
+        card.write_text(bad, encoding="utf-8")
+        with pytest.raises(SpecError) as refused:
+            load(path)
+        assert [(p.code, p.place.file, p.place.line) for p in refused.value.problems] == [(code, str(card), line)]
+
+
+def test_a_golden_set_beside_the_agreement_may_not_be_one_that_ships(tmp_path: Path) -> None:
+    path = golden(tmp_path)
+    (tmp_path / "claims-qa@4.yaml").write_text(CARD, encoding="utf-8")
+    path.write_text(OURS.replace("ours@1", "claims-qa@4"), encoding="utf-8")
+    with pytest.raises(SpecError) as refused:
+        load(path)
+    assert [p.code for p in refused.value.problems] == ["E-SPEC-DUP"]
+
+
+def test_a_profile_that_may_not_be_looked_at_is_not_taken_for_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert set(codes(SHORT, Shelves(tmp_path))) == {"E-SPEC-DUP"}
 
 
 def test_an_objective_may_name_another_scorer(tmp_path: Path) -> None:

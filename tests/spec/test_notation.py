@@ -94,12 +94,14 @@ def test_what_no_reader_should_meet_is_refused_at_its_place(text: str, where: tu
     assert told(text) == [("E-SPEC-SYNTAX", *where)]
 
 
+@pytest.mark.parametrize("loader", ["CSafeLoader", "SafeLoader"])
 @pytest.mark.parametrize(
     "text",
     ['a: "\\ud800"', 'a: "\\U00110000"', 'a: "\\UFFFFFFFF"', "%YAML 9.9\n---\na: b", "%YAML " + "9" * 6000 + ".1\n---\na: b",
      "a: [b", "a: 'b", ": b", "a: b: c", "a: b\n c: d", "@a: b", "a: `b", "a: %b", "!", "&", "*", "---", "...", "%"],
 )  # fmt: skip
-def test_text_that_is_no_yaml_is_refused_without_a_traceback(text: str) -> None:
+def test_text_that_is_no_yaml_is_refused_without_a_traceback(text: str, loader: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notation, "_LOADER", getattr(yaml, loader, yaml.SafeLoader))
     found = parse(text, "f.yaml")
     assert found.root is None
     assert all(p.code in {"E-SPEC-SYNTAX", "E-SPEC-SCHEMA", "E-SPEC-ALIAS", "E-SPEC-TAG"} for p in found.problems)

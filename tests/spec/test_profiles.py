@@ -194,6 +194,10 @@ def test_an_agreement_inside_what_ships_finds_the_one_file_once() -> None:
             id="a choice without choices",
         ),
         pytest.param("terms: {}\n", "E-SPEC-SCHEMA", id="no terms"),
+        pytest.param(
+            "parameters: {x: {type: words, value: v, text: t}}\nterms: {param: x}\n", "E-SPEC-SCHEMA", id="a parameter as terms"
+        ),
+        pytest.param("terms: {min_coverage: 5%}\n---\n", "E-SPEC-SYNTAX", id="a second document"),
         pytest.param("", "E-SPEC-SCHEMA", id="terms missing"),
         pytest.param("terms: {min_coverage: 5%}\ntems: 1\n", "E-SPEC-SCHEMA", id="an unknown key"),
     ],
@@ -208,6 +212,14 @@ def test_a_profile_says_the_name_of_its_file(tmp_path: Path) -> None:
     write(tmp_path, OWN.format(name="other", rest="terms: {min_coverage: 5%}\n"), "our/promise@1.yaml")
     path = write(tmp_path, SHORT.replace("use:\n", "use:\n  - our/promise@1\n"))
     assert [p.code for p in refused(path)] == ["E-SPEC-REF"]
+
+
+@pytest.mark.parametrize(("old", "new"), [("our/promise", "Our/Promise"), ("version: 1", "version: v1")])
+def test_a_profile_has_a_name_and_a_version_that_can_be_referred_to(tmp_path: Path, old: str, new: str) -> None:
+    profile = own(tmp_path, "promise", "terms: {min_coverage: 5%}\n")
+    profile.write_text(profile.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    path = write(tmp_path, SHORT.replace("use:\n", "use:\n  - our/promise@1\n"))
+    assert [p.code for p in refused(path)] == ["E-SPEC-NAME"]
 
 
 def test_an_unconfirmed_profile_is_a_warning_where_it_is_used(tmp_path: Path) -> None:

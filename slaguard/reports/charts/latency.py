@@ -101,7 +101,7 @@ def latency_chart(ident: str, subject: Subject, times: Times) -> Chart:
 
 def _draw(subject: Subject, times: Times, layout: Layout, ident: str) -> Drawing:
     drawing = Drawing(ident, layout.width, 226)
-    left, right, bottom = 4.0, layout.width - (112 if layout.is_wide else 92), 186.0
+    left, right, bottom = 4.0, layout.width - 112.0, 186.0
     width = (right - left) / BARS
     for i, size in enumerate(times.bars):
         over = i * times.step >= times.limit

@@ -1,0 +1,329 @@
+"""Small random months: an Agreement of one or two promises with terms drawn from all there are, and an hour or two of records.
+
+Everything comes from one `Random`, so that a seed names a month and hypothesis can shrink one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from slaguard.records import Adjudication, Coverage, Fact, Observation, Record, Score
+from slaguard.spec.model import Agreement
+from slaguard.spec.period import ResolvedPeriod
+from slaguard.terms import Attribution, Grade, Outcome, Source
+from tests.evaluation.world import DAY, MINUTE, START, agreement
+
+RULES = ("mean_of_intervals", "error_rate_runs", "ratio", "percentile", "request_attainment", "sample_proportion")
+FAILING = ("error_500", "error_5xx", "timeout", "empty", "connection_error", "overloaded")
+MAPPED = tuple(o.value for o in Outcome if o not in {Outcome.OK, Outcome.UNMEASURED})
+EDGE_MS = 100  # the limit that times are drawn around
+EXCLUDED_WORDS = {"selector": "quota", "window": "maintenance"}
+
+
+@dataclass(frozen=True)
+class Month:
+    """All that one evaluation is about."""
+
+    agreement: Agreement
+    period: ResolvedPeriod
+    records: tuple[Record, ...]
+    facts: tuple[Fact, ...]
+    as_of: int
+
+
+def month(rng: Random) -> Month:
+    """Draw a month."""
+    rule = rng.choice(RULES)
+    width = rng.choice((1, 1, 5)) if rule in {"mean_of_intervals", "error_rate_runs"} else 1
+    bins = rng.randint(4, 30)
+    period = _period(rng, bins * width)
+    services = _services(rng)
+    promises = [_objective(rng, rule, width, services, i) for i in range(rng.choice((1, 1, 1, 2)))]
+    contract = agreement(*promises, services=services)
+    as_of = _as_of(rng, period, width)
+    records = _records(rng, rule, width, period, as_of)
+    return Month(contract, period, tuple(records), tuple(_facts(rng, contract, period, as_of)), as_of)
+
+
+def _chance(rng: Random, share: float) -> bool:
+    return rng.random() < share
+
+
+# ── terms ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _period(rng: Random, minutes: int) -> ResolvedPeriod:
+    end = START + minutes * MINUTE
+    whole = ((START - 3 * DAY, end + 3 * DAY),)
+    cut = START + rng.randint(1, minutes - 1) * MINUTE
+    months = ((START - 3 * DAY, cut), (cut, end + 3 * DAY)) if _chance(rng, 0.3) else whole
+    return ResolvedPeriod("2026-10", START, end, "UTC", True, months, ((START, end),), "test")
+
+
+def _as_of(rng: Random, period: ResolvedPeriod, width: int) -> int:
+    if _chance(rng, 0.7):
+        return period.end + DAY
+    minutes = (period.end - period.start) // MINUTE
+    at = period.start + rng.randint(0, minutes // width) * width * MINUTE
+    return at + rng.choice((0, 0, 0, 1, 90_000_000_000)) if at < period.end else at + rng.choice((0, 2 * MINUTE))
+
+
+def _services(rng: Random) -> list[dict[str, Any]]:
+    if _chance(rng, 0.75):
+        return []
+    return [
+        {"id": "a", "models": ["model-a"]},
+        {"id": "b", "regions": ["eu", "us"], "where": {"attributes.team": ["red"]}},
+    ]
+
+
+def _objective(rng: Random, rule: str, width: int, services: list[dict[str, Any]], index: int) -> dict[str, Any]:
+    limit = _limit(rng, rule)
+    terms: dict[str, Any] = {
+        "name": f"promise-{index}",
+        "clause": f"B {index}",
+        "outcomes": _outcomes(rng),
+        "source": rng.choice((["traffic"], ["traffic"], ["traffic"], ["probe"], ["traffic", "probe"], ["probe", "traffic"])),
+        "min_coverage": rng.choice(("50%", "90%", "95%", "100%")),
+        "indicator": _indicator(rng, rule, width, limit),
+        "exclusions": _exclusions(rng),
+        "decision": {
+            "estimand": "realised",
+            "rule": rng.choice(("point", "lower_bound", "lower_bound")),
+            "alpha": rng.choice(("5%", "10%", "25%", "45%")),
+            "min_n": str(rng.choice((0, 0, 1, 1, 3, 8))),
+        },
+        **limit,
+    }
+    if rule == "sample_proportion" and _chance(rng, 0.3):
+        terms["decision"] |= {"estimand": "defined_measure", "rule": "point"}
+    if rule == "sample_proportion" and _chance(rng, 0.4):
+        terms["scorer"] = "exact@1"
+    if services:
+        terms["service"] = rng.choice((["a"], ["a", "b"]))
+    if _chance(rng, 0.2):
+        terms["eligible"] = rng.choice((
+            {"stream": ["true"]}, {"output_tokens": {"more_than": "75"}}, {"input_tokens": {"at_most": "200"}, "status": ["200", "500"]},
+            {"total_time": {"less_than": "100ms"}}, {"attributes.nodes": {"at_least": "2"}},
+        ))  # fmt: skip
+    return terms
+
+
+def _limit(rng: Random, rule: str) -> dict[str, str]:
+    if rule == "percentile":
+        return {rng.choice(("at_most", "less_than")): f"{EDGE_MS}ms"}
+    share = rng.choice((0, 5, 10, 20, 25, 40, 50, 60))
+    return {"floor": f"{100 - share}%", "ceiling": f"{share}%"}
+
+
+def _indicator(rng: Random, rule: str, width: int, limit: dict[str, str]) -> dict[str, Any]:
+    """Draw the rule's terms, and settle on which side its limit bounds."""
+    floor = rng.choice(("at_least", "at_least", "more_than"))
+    ceiling = rng.choice(("at_most", "at_most", "less_than"))
+    bounds = {"floor": {floor: limit.pop("floor", "")}, "ceiling": {ceiling: limit.pop("ceiling", "")}}
+    small = {"min_requests": str(rng.choice((0, 1, 1, 2, 3))), "below_minimum": rng.choice(("up", "leave_out"))}
+    enough = {"min_requests": str(rng.choice((0, 1, 1, 5)))}
+    field = {"field": rng.choice(("time_to_first_token", "total_time"))}
+    match rule:
+        case "mean_of_intervals":
+            limit |= bounds["floor"]
+            return {"rule": rule, "bin": f"{width}m", **small, "empty_bin": rng.choice(("up", "leave_out"))}
+        case "error_rate_runs":
+            limit |= bounds["floor"]
+            return {
+                "rule": rule, "bin": f"{width}m", **small, "run": str(rng.choice((1, 2, 3, 5))),
+                "error_rate": {rng.choice(("more_than", "at_least")): rng.choice(("5%", "50%", "33.3%"))},
+                "empty_bin": rng.choice(("breaks_run", "continues_run")),
+                "cross_period": rng.choice(("attribute_minutes", "attribute_minutes", "split")),
+            }  # fmt: skip
+        case "ratio":
+            of = rng.choice(("failures", "successes", "refusals"))
+            limit |= bounds["floor" if of == "successes" else "ceiling"]
+            return {"rule": rule, "of": of, **enough}
+        case "percentile":
+            p = rng.choice(("50%", "75%", "90%", "95%", "66.6%"))
+            return {"rule": rule, **field, "p": p, "failed": rng.choice(("exceed", "leave_out")), **enough}
+        case "request_attainment":
+            limit |= bounds["floor"]
+            within = {rng.choice(("at_most", "less_than")): f"{EDGE_MS}ms"}
+            return {"rule": rule, **field, "within": within, "failed": rng.choice(("miss", "leave_out")), **enough}
+        case _:
+            event = rng.choice(("correct", "unsupported"))
+            limit |= bounds["floor" if event == "correct" else "ceiling"]
+            grades = rng.choice((
+                {"correct": "ok", "wrong": "fail", "unparsed": "fail", "schema_error": "fail"},
+                {"correct": "ok", "unsupported": "fail"}, {"correct": "ok", "wrong": "fail", "unparsed": "drop", "unsupported": "fail"},
+            ))  # fmt: skip
+            return {"rule": rule, "event": event, "grading": rng.choice(("rule", "human", "judge")), "grades": grades}
+
+
+def _outcomes(rng: Random) -> dict[str, Any]:
+    usual = {
+        "refused": "ok", "content_filtered": "ok", "redirect": "drop", "client_error": "drop", "auth_error": "drop",
+        "rate_limited": "ok", "client_deadline": "drop", "client_abort": "drop",
+    }  # fmt: skip
+    terms: dict[str, Any] = {o: usual.get(o, "fail") for o in MAPPED}
+    for outcome in rng.sample(MAPPED, rng.choice((0, 0, 2, 5))):
+        terms[outcome] = rng.choice(("fail", "ok", "drop"))
+    if _chance(rng, 0.3):
+        terms["codes"] = rng.choice(({"overloaded_error": "fail"}, {"quota": "drop", "overloaded_error": "ok"}, {"quota": "ok"}))
+    return terms
+
+
+SELECTORS: tuple[dict[str, Any], ...] = (
+    {"grounded": ["true"]}, {"attribution": ["harness"]}, {"outcome": ["rate_limited", "error_500"]},
+    {"attributes.team": ["red"]}, {"output_tokens": {"at_least": "75"}}, {"time_to_first_token": {"more_than": "100ms"}},
+    {"outcome": ["overloaded"], "model_requested": ["model-a"]}, {"error_code": ["quota"]},
+)  # fmt: skip
+
+
+def _exclusions(rng: Random) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    for index in range(rng.choice((0, 0, 1, 1, 2, 3))):
+        common = {"id": f"x{index}", "clause": f"C {index}", "asserted_by": "vendor"}
+        if _chance(rng, 0.4):
+            out.append({
+                **common, "kind": "quota", "effect": "drop_records", "selector": rng.choice(SELECTORS), "proof": "request_field",
+            })  # fmt: skip
+            continue
+        window: dict[str, Any] = {
+            **common, "kind": "maintenance", "effect": rng.choice(("count_as_up", "remove_minutes", "drop_records")),
+            "notice": rng.choice(("0s", "10m", "72h")), "proof": "announcement",
+        }  # fmt: skip
+        if _chance(rng, 0.4):
+            window["cap"] = rng.choice(("90s", "5m", "20m"))
+        out.append(window)
+    return out
+
+
+# ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────────
+def _facts(rng: Random, contract: Agreement, period: ResolvedPeriod, as_of: int) -> list[Fact]:
+    out: list[Fact] = []
+    minutes = (period.end - period.start) // MINUTE
+    for exclusion in {e.id: e for o in contract.objectives for e in o.exclusions}.values():
+        starts: list[int | None] = [None]
+        for index in range(rng.choice((0, 1, 1, 2, 3)) if exclusion.selector is None else 0):
+            start = period.start + rng.randint(-5, minutes) * MINUTE + rng.choice((0, 0, 1, 30_000_000_000, -1))
+            length = rng.choice((1, MINUTE, 5 * MINUTE, 10 * MINUTE, 90_000_000_000))
+            early = (exclusion.notice or 0) * 1_000_000 + rng.choice((-1, -MINUTE, 0, 0, 1, MINUTE))
+            out.append(Fact(
+                id=f"{exclusion.id}-{index}", type="announcement", when=start - early, exclusion=exclusion.id, start=start,
+                end=start + length, recorded_at=rng.choice((None, None, None, as_of, as_of + 1)),
+            ))  # fmt: skip
+            starts.append(start)
+        for index in range(rng.choice((0, 0, 0, 1, 2))):
+            out.append(Fact(
+                id=f"{exclusion.id}-s{index}", type="exclusion_state", when=period.start + rng.randint(0, 3), exclusion=exclusion.id,
+                start=rng.choice(starts), state=rng.choice(("accepted", "contested", "rejected")),
+            ))  # fmt: skip
+    return out
+
+
+def _records(rng: Random, rule: str, width: int, period: ResolvedPeriod, as_of: int) -> list[Record]:
+    out: list[Record] = []
+    for source in Source:
+        out += _coverage(rng, source, period)
+    by_interval = rule in {"mean_of_intervals", "error_rate_runs"}
+    times = _times(rng, width, period) if by_interval else [(t, None) for t in _scattered(rng, period)]
+    kept = rng.choice(("1", "1", None, "mixed"))
+    trouble = rng.choice((0.0, 0.05, 0.2, 0.5))
+    for index, (at, bad) in enumerate(times):
+        source = Source.PROBE if _chance(rng, 0.3) else Source.TRAFFIC
+        o = _call(rng, f"r{index}", at, source, trouble if bad is None else (0.9 if bad else 0.02), kept)
+        out.append(o)
+    if _chance(rng, 0.06):
+        out += [_batch(rng, index, period) for index in range(rng.randint(1, 3))]
+    if rule == "sample_proportion":
+        out += _grades(rng, [o for o in out if isinstance(o, Observation)], as_of)
+    return out
+
+
+def _coverage(rng: Random, source: Source, period: ResolvedPeriod) -> list[Coverage]:
+    minutes = (period.end - period.start) // MINUTE
+    whole = (period.start - 3 * DAY, period.end + 3 * DAY)
+    kind = rng.choice((*["all"] * 8, *["gap"] * 5, "own", "part", "none", "odd"))
+    spans: list[tuple[int, int]] = []
+    if kind == "all":
+        spans = [whole]
+    elif kind == "own":
+        spans = [(period.start, period.end)]
+    elif kind in {"gap", "odd"}:
+        a = period.start + rng.randint(-4, minutes) * MINUTE + (rng.randint(1, MINUTE) if kind == "odd" else 0)
+        b = a + rng.choice((1, MINUTE, 2 * MINUTE, 5 * MINUTE))
+        spans = [(whole[0], a), (b, whole[1])]
+    elif kind == "part":
+        a = period.start + rng.randint(0, minutes) * MINUTE
+        spans = [(a, a + rng.randint(1, minutes) * MINUTE), (a + MINUTE, a + 2 * MINUTE)]
+    return [Coverage(source=source, start=a, end=b, via=f"test{i}") for i, (a, b) in enumerate(spans)]
+
+
+def _times(rng: Random, width: int, period: ResolvedPeriod) -> list[tuple[int, bool]]:
+    """Draw when requests were sent: intervals in stretches of good, bad and quiet ones, some beyond both ends."""
+    out: list[tuple[int, bool]] = []
+    state = "good"
+    bins = (period.end - period.start) // (width * MINUTE)
+    for index in range(-6, bins + 6):
+        if _chance(rng, 0.3):
+            state = rng.choice(("good", "bad", "mixed", "quiet"))
+        start = period.start + index * width * MINUTE
+        for _ in range(0 if state == "quiet" else rng.choice((1, 1, 2, 3))):
+            at = start + rng.choice((0, 0, width * MINUTE - 1, rng.randrange(width * MINUTE)))
+            out.append((at, state == "bad" or (state == "mixed" and _chance(rng, 0.5))))
+    return out
+
+
+def _scattered(rng: Random, period: ResolvedPeriod) -> list[int]:
+    size = rng.choice((0, 1, 5, 10, 20, 30, 40))
+    return [rng.randint(period.start - MINUTE, period.end + MINUTE) for _ in range(size)]
+
+
+def _call(rng: Random, name: str, at: int | None, source: Source, trouble: float, kept: str | None) -> Observation:
+    outcome = "ok"
+    if _chance(rng, trouble):
+        outcome = rng.choice(FAILING if _chance(rng, 0.8) else MAPPED)
+    elif _chance(rng, 0.15):
+        outcome = rng.choice(("refused", "rate_limited", "client_error", "unmeasured", "content_filtered", "auth_error"))
+    time = rng.choice((0, 1, EDGE_MS * 1_000_000 - 1, EDGE_MS * 1_000_000, EDGE_MS * 1_000_000, EDGE_MS * 1_000_000 + 1, 200_000_000))
+    return Observation(
+        id=name, outcome=Outcome(outcome), attribution=Attribution.HARNESS if _chance(rng, 0.05) else Attribution.NONE,
+        source=source, via="test", vendor="W" if _chance(rng, 0.03) else "V", sent_at=at,
+        recorded_at=at + rng.choice((0, 1, 7 * MINUTE, 30 * MINUTE)) if at is not None and _chance(rng, 0.1) else None,
+        model_requested=rng.choice(("model-a", "model-a", "model-b", None)), region=rng.choice(("eu", "eu", "asia", None)),
+        status=rng.choice((200, 500, None)), error_code=rng.choice((None, None, "overloaded_error", "quota")),
+        stream=rng.choice((True, True, False, None)), input_tokens=rng.choice((10, 200, 201, None)),
+        output_tokens=rng.choice((10, 75, 76, 76, 100)), grounded=rng.choice((True, False, False, False, None)),
+        inclusion_probability=rng.choice(("1", "0.1")) if kept == "mixed" else kept,
+        attributes=rng.choice(({}, {"team": "red"}, {"team": "blue", "nodes": "2"}, {"nodes": "1"})),
+        time_to_first_token_ns=None if _chance(rng, 0.04) else time, total_time_ns=None if _chance(rng, 0.04) else time + rng.choice((0, 1)),
+    )  # fmt: skip
+
+
+def _batch(rng: Random, index: int, period: ResolvedPeriod) -> Observation:
+    start = period.start if _chance(rng, 0.7) else period.start - 5 * DAY
+    return Observation(
+        id=f"b{index}", outcome=Outcome.OK, attribution=Attribution.NONE, source=Source.TRAFFIC, via="test", vendor="V",
+        batch_start=start, batch_end=rng.choice((period.start + MINUTE, period.end)), total_time_ns=1, time_to_first_token_ns=1,
+        inclusion_probability="1", model_requested="model-a", stream=True, output_tokens=100,
+    )  # fmt: skip
+
+
+def _grades(rng: Random, calls: Sequence[Observation], as_of: int) -> list[Record]:
+    """Draw grades by people and by two scorers, some changed later, some not yet known."""
+    out: list[Record] = []
+    wrong = rng.choice((0.0, 0.05, 0.2, 0.5, 0.9))
+    asked = rng.choice((0.3, 0.8, 1.0, 1.0))
+    for o in calls:
+        if not _chance(rng, asked):
+            continue
+        rounds = 2 if _chance(rng, 0.1) else 1
+        for turn in range(rounds):
+            bad = rng.choice((Grade.WRONG, Grade.UNSUPPORTED, Grade.WRONG, Grade.UNSUPPORTED, Grade.UNPARSED))
+            grade = bad if _chance(rng, wrong) else Grade.UNSCORED if _chance(rng, 0.02) else Grade.CORRECT
+            when = rng.choice((as_of, as_of + 1)) if _chance(rng, 0.05) else START - DAY + turn
+            out.append(Adjudication(observation=o.id, grade=grade, by=f"panel{turn}", recorded_at=when))
+            if turn == 0:
+                out.append(Score(observation=o.id, scorer="exact@1", grade=grade, recorded_at=when))
+                if _chance(rng, 0.2):
+                    out.append(Score(observation=o.id, scorer="other@1", grade=Grade.WRONG, recorded_at=START - 2 * DAY))
+    return out

@@ -1,0 +1,280 @@
+"""slaguard.yaml: what is accepted, what is refused and where, and that no secret is ever shown."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from slaguard.cli.deployment import load_config, parse_config, secret
+from slaguard.config import Config, Listen, Secret, SecretRef, resolve
+from slaguard.errors import ConfigError
+from slaguard.terms import parse_money
+
+FIRST_CONTACT = """\
+server: {listen: 127.0.0.1:7464}
+ledger: {path: ./ledger}
+agreements: [sla_specs/examples/acme-chat.yaml]
+vendors:
+  Acme AI: {adapter: openai, base_url: "https://api.acme.example/v1", key: "env:ACME_API_KEY"}
+probes:
+  - {agreement: acme-chat, model: acme-large, every: 5m, budget: {amount: 5.00 EUR, per: day}}
+"""
+WHERE = Path("/etc/acme/slaguard.yaml")
+
+
+def read(text: str) -> Config:
+    return parse_config(text, WHERE)
+
+
+def refused(text: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        read(text)
+    return str(error.value)
+
+
+def test_the_first_configuration_means_what_it_says() -> None:
+    config = read(FIRST_CONTACT)
+    assert config.server.listen == Listen("127.0.0.1", 7464)
+    assert config.ledger.path == Path("/etc/acme/ledger")
+    assert config.agreements == (Path("/etc/acme/sla_specs/examples/acme-chat.yaml"),)
+    vendor = config.vendor("Acme AI")
+    assert (vendor.adapter, vendor.base_url, str(vendor.key)) == ("openai", "https://api.acme.example/v1", "env:ACME_API_KEY")
+    assert (vendor.timeout, vendor.allow_private, vendor.send_request_id) == (60_000, False, False)
+    probe = config.probe("acme-chat")
+    assert (probe.model, probe.every, probe.price) == ("acme-large", 300_000, None)
+    assert probe.budget is not None
+    assert (probe.budget.amount, probe.budget.per) == (parse_money("5.00 EUR"), "day")
+
+
+def test_the_least_there_can_be_is_a_ledger() -> None:
+    config = read("ledger: {path: /var/lib/slaguard}")
+    assert (config.ledger.path, config.vendors, config.probes) == (Path("/var/lib/slaguard"), {}, ())
+    assert str(config.server.listen) == "127.0.0.1:7464"
+
+
+def test_it_is_written_back_as_it_was_read() -> None:
+    config = read(FIRST_CONTACT)
+    again = Config.model_validate(json.loads(config.model_dump_json(exclude_none=True).replace("false", '"false"')))
+    assert again.model_dump() == config.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "place", "said"),
+    [
+        pytest.param("ledger:", "ledgr:", "2:1", "did you mean ledger?", id="unknown key"),
+        pytest.param("adapter:", "adaptor:", "5:13", "did you mean adapter?", id="unknown key of a vendor"),
+        pytest.param("every: 5m", "every: 5m, colour: red", "7:58", "there is no such key here; there are agreement", id="no near key"),
+        pytest.param("every: 5m", "every: 5", "7:54", "a whole number and a unit", id="no unit"),
+        pytest.param("every: 5m", "every: 5ms", "7:54", "at most once a second", id="too often"),
+        pytest.param("per: day", "per: dya", "7:90", "did you mean day? write one of day, month", id="not in the list"),
+        pytest.param("5.00 EUR", "5.00", "7:75", "write money as digits", id="no currency"),
+        pytest.param("127.0.0.1:7464", "7464", "1:18", "an address, a colon and a port", id="no address"),
+        pytest.param("127.0.0.1:7464", "127.0.0.1:99999", "1:18", "an address, a colon and a port", id="no port"),
+        pytest.param("[sla_specs/examples/acme-chat.yaml]", "{a: b}", "3:17", "single value", id="a map for a path"),
+        pytest.param("adapter: openai", "adapter: openai, timeout: 0s", "5:39", "above 0 and of at most 1h", id="no time at all"),
+        pytest.param("adapter: openai", "adapter: openai, allow_private: yes", "5:45", "true or false", id="no flag"),
+        pytest.param("per: day}", "per: day, call: 0.02 USD}", "7:5", "in one currency, not EUR and USD", id="two currencies"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place_and_how_to_mend_it(before: str, after: str, place: str, said: str) -> None:
+    told = refused(FIRST_CONTACT.replace(before, after))
+    assert said in told
+    assert f"{WHERE}:{place}: E-CONFIG" in told, told
+    assert told.count("E-CONFIG") == 1, told
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    told = refused(FIRST_CONTACT.replace("5m", "5").replace("ledger:", "ledgr:").replace("per: day", "per: dya"))
+    assert told.count("E-CONFIG") == 3
+
+
+def test_the_same_probe_twice_is_refused() -> None:
+    line = "  - {agreement: acme-chat, model: acme-large, every: 5m}\n"
+    assert "acme-chat asks acme-large twice" in refused(FIRST_CONTACT + line)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "- a list\n", "a: &x 1\nb: *x\n", "a: 1\na: 2\n", "\tx: y", "x: !!int 1"])
+def test_a_text_that_is_no_configuration_is_refused(text: str) -> None:
+    assert "E-CONFIG" in refused(text)
+
+
+# ── addresses ───────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://api.acme.example/v1",
+        "https://api.acme.example:8443/v1/",
+        "http://127.0.0.1:8000/v1",
+        "http://localhost/v1",
+        "http://[::1]:8000/v1",
+    ],
+)
+def test_an_address_is_https_or_on_this_machine(address: str) -> None:
+    assert read(with_address(address)).vendor("Acme AI").base_url == address.rstrip("/")
+
+
+def with_address(address: str) -> str:
+    return FIRST_CONTACT.replace("https://api.acme.example/v1", address)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://api.acme.example/v1", "use https"),
+        ("http://127.0.0.1.evil.example/v1", "use https"),
+        ("http://10.0.0.1/v1", "use https"),
+        ("https://canary:pw@api.acme.example/v1", "leave user and password out"),
+        ("https://api.acme.example/v1?key=canary", "leave out everything from `?`"),
+        ("https://api.acme.example/v1#canary", "leave out everything from `?`"),
+        ("ftp://api.acme.example/canary", "write the address"),
+        ("api.acme.example/canary", "write the address"),
+        ("https:///canary", "write the address"),
+        ("https://[::1/canary", "write the address"),
+        ("https://api.acme.example:x/canary", "write the address"),
+        ("https://api.acme.example/ canary", "write the address"),
+    ],
+)
+def test_any_other_address_is_refused_without_repeating_it(address: str, said: str) -> None:
+    told = refused(with_address(address))
+    assert said in told
+    assert "canary" not in told
+
+
+# ── secrets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    "key", ["sk-canary-0123456789abcdef", "canary", "env:", "env:canary-key", "file:", "vault:canary", "canary:env:X"]
+)
+def test_a_key_in_the_file_is_refused_without_repeating_it(key: str) -> None:
+    told = refused(FIRST_CONTACT.replace("env:ACME_API_KEY", key))
+    assert "write where the key stands, never the key" in told
+    assert "canary" not in told
+
+
+def test_the_value_of_a_secret_is_shown_by_nothing_but_reveal() -> None:
+    value = Secret("canary")
+    shown = [repr(value), str(value), f"{value}", f"{value:>10}", f"{[value]}", "%s" % value]  # noqa: UP031
+    assert all("canary" not in text for text in shown)
+    assert value.reveal() == "canary"
+    for copied in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps):
+        with pytest.raises(TypeError):
+            copied(value)
+    assert not hasattr(value, "__dict__")
+
+
+def test_a_configuration_holds_the_reference_and_never_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_API_KEY", "canary")
+    config = read(FIRST_CONTACT)
+    assert config.vendors["Acme AI"].key == SecretRef("env", "ACME_API_KEY")
+    assert "canary" not in config.model_dump_json() + repr(config) + str(config.model_dump())
+
+
+def test_a_secret_comes_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_API_KEY", " canary\n")
+    (tmp_path / "key").write_text("canary\n")
+    (tmp_path / "link").symlink_to("key")
+    for reference in ("env:ACME_API_KEY", "file:key", f"file:{tmp_path / 'key'}", "file:link"):
+        assert secret(SecretRef.parse(reference), tmp_path).reveal() == "canary"
+
+
+@pytest.mark.parametrize(
+    ("reference", "content", "said"),
+    [
+        ("env:NOT_THERE", None, "the environment variable NOT_THERE is not set"),
+        ("file:key", None, "there is no such file"),
+        ("file:key", b"", "the key there is empty"),
+        ("file:key", b"canary\nkey", "more than one line"),
+        ("file:key", "canäry".encode(), "not ASCII"),
+        ("file:key", b"\x00canary", "no key"),
+        ("file:key", b"canary" * 1000, "larger than"),
+    ],
+)
+def test_a_secret_that_is_missing_or_no_key_is_told_by_its_reference(
+    tmp_path: Path, reference: str, content: bytes | None, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / "key").write_bytes(content)
+    with pytest.raises(ConfigError) as error:
+        secret(SecretRef.parse(reference), tmp_path)
+    assert str(error.value).startswith(f"{reference}: ")
+    assert said in str(error.value)
+    assert "canary" not in str(error.value)
+
+
+@given(st.text(max_size=40))
+def test_no_text_in_the_environment_becomes_a_key_that_breaks_a_header(text: str) -> None:
+    try:
+        value = resolve(SecretRef("env", "X"), {"X": text}, lambda _: b"")
+    except ConfigError:
+        return
+    assert value.reveal().isascii()
+    assert value.reveal().isprintable()
+    assert value.reveal() == text.strip("\r\n\t ")
+
+
+# ── look-ups ────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_vendor_is_found_letter_by_letter() -> None:
+    config = read(FIRST_CONTACT)
+    for name in ("acme ai", "Acme", "Acme AI "):
+        with pytest.raises(ConfigError, match="there is 'Acme AI'"):
+            config.vendor(name)
+    with pytest.raises(ConfigError, match=r"/etc/acme/slaguard\.yaml: vendors"):
+        config.vendor("X")
+
+
+def test_a_probe_is_found_by_its_agreement_and_where_there_are_several_by_its_model() -> None:
+    config = read(FIRST_CONTACT + "  - {agreement: acme-chat, model: acme-small, every: 5m}\n")
+    assert config.probe("acme-chat", "acme-small").model == "acme-small"
+    with pytest.raises(ConfigError, match="asks several models: acme-large, acme-small\n    say which one with --model"):
+        config.probe("acme-chat")
+    with pytest.raises(ConfigError, match="none is for other"):
+        config.probe("other")
+    with pytest.raises(ConfigError, match="none is for acme-chat"):
+        config.probe("acme-chat", "acme-huge")
+
+
+# ── hostile text ────────────────────────────────────────────────────────────────────────────────────────────────────
+MUTATIONS: list[Callable[[str, int], str]] = [
+    lambda text, i: text[:i] + text[i + 1 :],
+    lambda text, i: text[:i] + "\x00" + text[i:],
+    lambda text, i: text[:i] + "{" + text[i:],
+    lambda text, i: text[:i] + "\n" + text[i:],
+    lambda text, i: text[:i] + "é\u202e" + text[i:],
+    lambda text, i: text[:i],
+]
+
+
+@given(st.integers(0, len(FIRST_CONTACT)), st.sampled_from(MUTATIONS))
+def test_a_damaged_configuration_is_read_or_refused_and_nothing_else(at: int, damage: Callable[[str, int], str]) -> None:
+    try:
+        read(damage(FIRST_CONTACT, at))
+    except ConfigError as error:
+        assert "E-CONFIG" in str(error)
+
+
+@given(
+    st.recursive(
+        st.text(max_size=6),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(Config.model_fields)), inner, max_size=4),
+        max_leaves=12,
+    )
+)
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_any_tree_is_read_or_refused_and_nothing_else(tree: Any) -> None:
+    try:
+        read(json.dumps(tree))
+    except ConfigError as error:
+        assert "E-CONFIG" in str(error)
+
+
+def test_a_file_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing.yaml"):
+        with pytest.raises(ConfigError, match="E-CONFIG"):
+            load_config(path)
