@@ -38,7 +38,7 @@ _HOMES = {
     "explain": "slaguard.spec.explain",
 }
 
-__all__ = [  # noqa: RUF022, PLE0604 - in the order of _HOMES, which a test compares
+__all__ = [
     "Adjudication", "Agreement", "Evaluation", "Evidence", "Fact", "Grade", "Incident", "Money", "Observation", "Outcome",
     "Reason", "Score", "SlaguardError", "SpecError", "Verdict", "evaluate", "explain", "load", "requirements", "resolve",
 ]  # fmt: skip
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from slaguard.terms import Grade, Money, Outcome, Reason, Verdict
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+def __getattr__(name: str) -> Any:
     """Load a public name from its home when it is first used."""
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)

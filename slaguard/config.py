@@ -36,7 +36,7 @@ from slaguard.terms import Money, format_duration, parse_duration, parse_money
 MAX_SECRET: Final = 4096
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z", re.ASCII)
 _RATE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ([A-Z]{3})\Z", re.ASCII)
-_NAME: Final = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?\Z", re.ASCII)
+_NAME: Final = re.compile(r"(?!.*%)[!-~](?:[ -~]{0,98}[!-~])?\Z", re.ASCII)
 _FLAGS: Final = {"true": True, "false": False}
 
 
@@ -160,7 +160,14 @@ def _flag(text: str) -> bool:
 def _name(text: str) -> str:
     if _NAME.match(text):
         return text
-    msg = "write a name of at most 100 printable ASCII characters"
+    msg = "write a name of at most 100 printable ASCII characters, without %"
+    raise ValueError(msg)
+
+
+def _party(text: str) -> str:
+    if text.strip() and text.isprintable() and len(text) <= 200:
+        return text
+    msg = "write the vendor as the Agreement does"
     raise ValueError(msg)
 
 
@@ -260,6 +267,7 @@ def _listed(value: Any) -> Any:
 
 
 Name = Annotated[str, _scalar(_name)]
+Party = Annotated[str, _scalar(_party)]
 Flag = Annotated[bool, _scalar(_flag)]
 Every = Annotated[int, _scalar(_every), PlainSerializer(format_duration)]
 Timeout = Annotated[int, _scalar(_timeout), PlainSerializer(format_duration)]
@@ -373,7 +381,7 @@ class Config(Part):
     """Where records are kept."""
     agreements: Annotated[tuple[Located, ...], BeforeValidator(_listed)] = ()
     """The files of the Agreements; relative to the folder of this file."""
-    vendors: dict[Name, Vendor] = Field(default_factory=dict)
+    vendors: dict[Party, Vendor] = Field(default_factory=dict)
     """How each vendor is reached; the name is the Agreement's `vendor`, letter by letter."""
     probes: Annotated[tuple[Probe, ...], BeforeValidator(_listed), AfterValidator(_distinct)] = ()
     """What is asked, and how often."""

@@ -244,11 +244,11 @@ def classify(facts: RawFacts) -> tuple[Outcome, Attribution]:
     """
     if facts.failure is not None:
         return _FAILURES[facts.failure]
-    if facts.error_code in _OVERLOADED_CODES and facts.status != 200:  # noqa: PLR2004
+    if facts.error_code in _OVERLOADED_CODES and facts.status != 200:
         return Outcome.OVERLOADED, Attribution.VENDOR
     if facts.error_code in _FILTER_CODES:
         return Outcome.CONTENT_FILTERED, Attribution.NONE
-    if facts.status is not None and not 200 <= facts.status < 300:  # noqa: PLR2004
+    if facts.status is not None and not 200 <= facts.status < 300:
         return _classify_status(facts.status)
     return _classify_body(facts)
 
@@ -256,11 +256,11 @@ def classify(facts: RawFacts) -> tuple[Outcome, Attribution]:
 def _classify_status(status: int) -> tuple[Outcome, Attribution]:
     if status in _STATUSES:
         return _STATUSES[status]
-    if 300 <= status < 400:  # noqa: PLR2004
+    if 300 <= status < 400:
         return Outcome.REDIRECT, Attribution.VENDOR
-    if 400 <= status < 500:  # noqa: PLR2004
+    if 400 <= status < 500:
         return Outcome.CLIENT_ERROR, Attribution.CLIENT
-    if 500 <= status < 600:  # noqa: PLR2004
+    if 500 <= status < 600:
         return Outcome.ERROR_5XX, Attribution.VENDOR
     return Outcome.CONNECTION_ERROR, Attribution.VENDOR
 
@@ -291,7 +291,7 @@ def escape(text: str) -> str:
     out: list[str] = []
     length = 0
     for byte in text.encode("utf-8", "surrogatepass"):
-        piece = chr(byte) if 0x20 <= byte <= 0x7E and byte != 0x25 else f"%{byte:02X}"  # noqa: PLR2004
+        piece = chr(byte) if 0x20 <= byte <= 0x7E and byte != 0x25 else f"%{byte:02X}"
         length += len(piece)
         if length > MAX_TEXT:
             break
@@ -313,7 +313,7 @@ def unescape(text: str) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _encode(name: str, value: Any) -> Any:  # noqa: ANN401 - header values are of several types
+def _encode(name: str, value: Any) -> Any:
     if name in _NANOSECONDS:
         return str(value)
     if isinstance(value, bool):
@@ -339,7 +339,7 @@ def header(record: Record) -> bytes:
 _ENUMS: Final[dict[str, Any]] = {"outcome": Outcome, "attribution": Attribution, "source": Source, "grade": Grade}
 
 
-def _decode(record_type: type[Record], name: str, value: Any) -> Any:  # noqa: ANN401
+def _decode(record_type: type[Record], name: str, value: Any) -> Any:
     if name in _NANOSECONDS:
         return int(value)
     if name in _ENUMS and not (record_type is Incident and name == "source"):
@@ -429,8 +429,9 @@ class Evidence:
             digest.update(name.encode() + b"\n" + self.tables[name].content() + b"\n")
         spans = {str(s): [[str(a), str(b)] for a, b in self.coverage[s]] for s in sorted(self.coverage)}
         digest.update(rfc8785.dumps(spans))
-        for fact in sorted((*self.facts, *self.incidents), key=lambda f: (f.kind, f.id)):
-            digest.update(b"\n" + header(fact))
+        documents: list[Fact | Incident] = [*self.facts, *self.incidents]
+        for document in sorted(documents, key=lambda d: (d.kind, d.id)):
+            digest.update(b"\n" + header(document))
         return digest.hexdigest()
 
 

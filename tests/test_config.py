@@ -71,7 +71,9 @@ def test_it_is_written_back_as_it_was_read() -> None:
     [
         pytest.param("ledger:", "ledgr:", "2:1", "did you mean ledger?", id="unknown key"),
         pytest.param("adapter:", "adaptor:", "5:13", "did you mean adapter?", id="unknown key of a vendor"),
-        pytest.param("every: 5m", "every: 5m, colour: red", "7:58", "there is no such key here; there are agreement", id="no near key"),
+        pytest.param(
+            "every: 5m", "every: 5m, colour: red", "7:58", "there is no such key here; there are agreement", id="no near key"
+        ),
         pytest.param("every: 5m", "every: 5", "7:54", "a whole number and a unit", id="no unit"),
         pytest.param("every: 5m", "every: 5ms", "7:54", "at most once a second", id="too often"),
         pytest.param("per: day", "per: dya", "7:90", "did you mean day? write one of day, month", id="not in the list"),
@@ -79,7 +81,9 @@ def test_it_is_written_back_as_it_was_read() -> None:
         pytest.param("127.0.0.1:7464", "7464", "1:18", "an address, a colon and a port", id="no address"),
         pytest.param("127.0.0.1:7464", "127.0.0.1:99999", "1:18", "an address, a colon and a port", id="no port"),
         pytest.param("[sla_specs/examples/acme-chat.yaml]", "{a: b}", "3:17", "single value", id="a map for a path"),
-        pytest.param("adapter: openai", "adapter: openai, timeout: 0s", "5:39", "above 0 and of at most 1h", id="no time at all"),
+        pytest.param(
+            "adapter: openai", "adapter: openai, timeout: 0s", "5:39", "above 0 and of at most 1h", id="no time at all"
+        ),
         pytest.param("adapter: openai", "adapter: openai, allow_private: yes", "5:45", "true or false", id="no flag"),
         pytest.param("per: day}", "per: day, call: 0.02 USD}", "7:5", "in one currency, not EUR and USD", id="two currencies"),
     ],
@@ -101,7 +105,9 @@ def test_the_same_probe_twice_is_refused() -> None:
     assert "acme-chat asks acme-large twice" in refused(FIRST_CONTACT + line)
 
 
-@pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "- a list\n", "a: &x 1\nb: *x\n", "a: 1\na: 2\n", "\tx: y", "x: !!int 1"])
+@pytest.mark.parametrize(
+    "text", ["", "\n", "# nothing\n", "- a list\n", "a: &x 1\nb: *x\n", "a: 1\na: 2\n", "\tx: y", "x: !!int 1"]
+)
 def test_a_text_that_is_no_configuration_is_refused(text: str) -> None:
     assert "E-CONFIG" in refused(text)
 
@@ -219,6 +225,11 @@ def test_no_text_in_the_environment_becomes_a_key_that_breaks_a_header(text: str
     assert value.reveal() == text.strip("\r\n\t ")
 
 
+def test_a_vendor_may_be_called_as_people_call_it() -> None:
+    config = read(FIRST_CONTACT.replace("Acme AI:", "Müller & Søn – 100 % AI:"))
+    assert config.vendor("Müller & Søn – 100 % AI").adapter == "openai"
+
+
 # ── look-ups ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_vendor_is_found_letter_by_letter() -> None:
     config = read(FIRST_CONTACT)
@@ -241,6 +252,15 @@ def test_a_probe_is_found_by_its_agreement_and_where_there_are_several_by_its_mo
 
 
 # ── hostile text ────────────────────────────────────────────────────────────────────────────────────────────────────
+def told(text: str) -> str:
+    """Return the code of the refusal; nothing where the text is read."""
+    try:
+        read(text)
+    except ConfigError as error:
+        return str(error).split()[1]
+    return ""
+
+
 MUTATIONS: list[Callable[[str, int], str]] = [
     lambda text, i: text[:i] + text[i + 1 :],
     lambda text, i: text[:i] + "\x00" + text[i:],
@@ -253,25 +273,21 @@ MUTATIONS: list[Callable[[str, int], str]] = [
 
 @given(st.integers(0, len(FIRST_CONTACT)), st.sampled_from(MUTATIONS))
 def test_a_damaged_configuration_is_read_or_refused_and_nothing_else(at: int, damage: Callable[[str, int], str]) -> None:
-    try:
-        read(damage(FIRST_CONTACT, at))
-    except ConfigError as error:
-        assert "E-CONFIG" in str(error)
+    assert told(damage(FIRST_CONTACT, at)) in {"", "E-CONFIG"}
 
 
 @given(
     st.recursive(
         st.text(max_size=6),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(Config.model_fields)), inner, max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(Config.model_fields)), inner, max_size=4)
+        ),
         max_leaves=12,
     )
 )
 @settings(suppress_health_check=[HealthCheck.too_slow])
 def test_any_tree_is_read_or_refused_and_nothing_else(tree: Any) -> None:
-    try:
-        read(json.dumps(tree))
-    except ConfigError as error:
-        assert "E-CONFIG" in str(error)
+    assert told(json.dumps(tree)) in {"", "E-CONFIG"}
 
 
 def test_a_file_that_is_no_file_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import hashlib
+import itertools
 import json
 from typing import Any
 
@@ -9,8 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaguard.records import (
-    MAX_ATTRIBUTES, MAX_TEXT, NULL, RECORD_TYPES, Coverage, Evidence, Fact, Observation, RawFacts, Record, Score, Span, Table,
-    classify, escape, from_header, header, merge_spans, unescape,
+    MAX_ATTRIBUTES,
+    MAX_TEXT,
+    NULL,
+    RECORD_TYPES,
+    Coverage,
+    Evidence,
+    Fact,
+    Observation,
+    RawFacts,
+    Record,
+    Score,
+    Span,
+    Table,
+    classify,
+    escape,
+    from_header,
+    header,
+    merge_spans,
+    unescape,
 )  # fmt: skip
 from slaguard.terms import Attribution, Grade, Outcome, Source
 from tests.ledger.world import any_record, call, hostile_text
@@ -58,7 +76,7 @@ def test_raw_facts_amount_to_one_outcome_at_one_door(facts: RawFacts, outcome: O
 def test_every_outcome_can_come_about() -> None:
     statuses = [classify(RawFacts(status=s))[0] for s in (*range(100, 600), 529)]
     failures = ("timeout", "client_deadline", "connection", "client_abort", "own_network")
-    bodies = [
+    bodies: list[dict[str, Any]] = [
         {"body_empty": True},
         {"body_is_error": True},
         {"body_complete": False},
@@ -72,7 +90,8 @@ def test_every_outcome_can_come_about() -> None:
 @given(status=st.none() | st.integers(-999, 9999), code=st.none() | hostile_text, flags=st.tuples(*[st.booleans()] * 5))
 def test_no_answer_of_a_vendor_is_without_an_outcome(status: int | None, code: str | None, flags: tuple[bool, ...]) -> None:
     names = ("body_empty", "body_is_error", "body_complete", "refused", "content_filtered")
-    outcome, _ = classify(RawFacts(status=status, error_code=code, **dict(zip(names, flags, strict=True))))
+    body: dict[str, Any] = dict(zip(names, flags, strict=True))
+    outcome, _ = classify(RawFacts(status=status, error_code=code, **body))
     assert outcome is not Outcome.UNMEASURED
 
 
@@ -133,7 +152,7 @@ def test_times_are_text_and_small_numbers_are_numbers() -> None:
 
 def test_no_more_attributes_are_kept_than_the_bound() -> None:
     attributes = {f"k{i:03}": "v" for i in range(100)}
-    assert list(json.loads(header(call("a", attributes=attributes)))["attributes"]) == list(sorted(attributes))[:MAX_ATTRIBUTES]
+    assert list(json.loads(header(call("a", attributes=attributes)))["attributes"]) == sorted(attributes)[:MAX_ATTRIBUTES]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +229,7 @@ def test_merged_spans_cover_the_same_instants_without_overlap_or_touch(spans: li
     merged = merge_spans(spans)
     covered = {i for start, end in spans for i in range(start, end)}
     assert {i for start, end in merged for i in range(start, end)} == covered
-    assert all(a[1] < b[0] for a, b in zip(merged, merged[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in itertools.pairwise(merged))
     assert all(start < end for start, end in merged)
 
 

@@ -127,7 +127,24 @@ def test_whatever_the_text_redacting_it_twice_changes_nothing_more(text: str) ->
     once.encode("utf-8")
 
 
-PIECES = ["api_key=", "Authorization: ", "Bearer ", "[redacted", "https://", ":x@y", "bob@example.com", "sk-abcdefghijklmnop1234", "4111111111111111", "DE89370400440532013000", "+49 30 1234567", " ", "\n", "x", "-", "7"]
+PIECES = [
+    "api_key=",
+    "Authorization: ",
+    "Bearer ",
+    "[redacted",
+    "https://",
+    ":x@y",
+    "bob@example.com",
+    "sk-abcdefghijklmnop1234",
+    "4111111111111111",
+    "DE89370400440532013000",
+    "+49 30 1234567",
+    " ",
+    "\n",
+    "x",
+    "-",
+    "7",
+]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12))
@@ -171,8 +188,9 @@ def test_half_a_surrogate_pair_becomes_a_character_that_can_be_written() -> None
 
 def test_a_log_line_is_redacted_whole_its_traceback_included() -> None:
     formatter = RedactingFormatter(Redactor(("canary-key",)), "%(levelname)s %(message)s")
+    record = logging.makeLogRecord({})
     try:
-        raise ValueError("canary-key")
+        int("canary-key")
     except ValueError:
         record = logging.LogRecord("x", logging.ERROR, __file__, 1, "mail %s", ("bob@example.com",), sys.exc_info())
     line = formatter.format(record)

@@ -34,7 +34,14 @@ HELP: Final = "slaguard — AI vendor SLA monitoring: from the contract to the c
 
 def build(verbs: Sequence[str]) -> typer.Typer:
     """Return the application with these verbs."""
-    app = typer.Typer(name="slaguard", help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        name="slaguard",
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
     app.callback()(_version_option)
     for verb in verbs:
         module = importlib.import_module(VERBS[verb])
@@ -43,10 +50,10 @@ def build(verbs: Sequence[str]) -> typer.Typer:
 
 
 def _version_option(
-    version: bool = typer.Option(False, "--version", help="Print the version and end.", is_eager=True),  # noqa: FBT001, FBT003
+    version: bool = typer.Option(False, "--version", help="Print the version and end.", is_eager=True),
 ) -> None:
     if version:
-        from slaguard import __version__  # noqa: PLC0415
+        from slaguard import __version__
 
         typer.echo(f"slaguard {__version__}")
         raise typer.Exit
@@ -71,7 +78,7 @@ def run(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return 130
-    except Exception as error:  # noqa: BLE001 - the process boundary: one line instead of a traceback
+    except Exception as error:
         if os.environ.get("SLAGUARD_TRACEBACK"):
             raise
         typer.echo(

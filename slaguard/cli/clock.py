@@ -18,9 +18,9 @@ class SystemClock:
 
     def read(self) -> Instant:
         """Return now."""
-        return Instant(time.time_ns(), time.monotonic_ns(), self._boot)  # noqa: TID251 - the edge
+        return Instant(time.time_ns(), time.monotonic_ns(), self._boot)
 
     async def sleep_until(self, wall_ns: int) -> None:
         """Return when the wall clock has reached `wall_ns`; waits in short steps, so that a clock step is noticed."""
-        while (left := wall_ns - time.time_ns()) > 0:  # noqa: TID251
+        while (left := wall_ns - time.time_ns()) > 0:  # noqa: ASYNC110 - the wall clock may be set while we wait
             await asyncio.sleep(min(left / 1e9, 1.0))

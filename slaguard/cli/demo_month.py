@@ -135,8 +135,13 @@ def _announcement() -> Fact:
     )  # fmt: skip
 
 
-async def _ask(  # noqa: PLR0913, PLR0917 - the cast of the play
-    subject: Subject, slots: Sequence[Slot], log: RowLog, clock: SimulatedClock, seed: int, on_progress: Callable[[int, int], None]
+async def _ask(
+    subject: Subject,
+    slots: Sequence[Slot],
+    log: RowLog,
+    clock: SimulatedClock,
+    seed: int,
+    on_progress: Callable[[int, int], None],
 ) -> tuple[dict[str, Truth], list[Observation]]:
     script = published_story(
         at(1),
@@ -224,7 +229,7 @@ def _batches(records: Iterable[Record], size: int = 1000) -> list[list[Record]]:
 def _remark(observed: Sequence[Observation]) -> str:
     """Return when the answers' fingerprint changed under one model name, if it did."""
     seen = [o for o in observed if o.fingerprint]
-    for before, after in zip(seen, seen[1:], strict=False):
+    for before, after in itertools.pairwise(seen):
         if before.fingerprint != after.fingerprint and after.sent_at is not None:
             when = datetime.fromtimestamp(after.sent_at // NS, ZONE)
             return f"the model changed on {when.day} {when:%b}"

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 import typer
 
 from slaguard.cli.clock import SystemClock
+from slaguard.cli.deployment import load_config
 from slaguard.cli.gather import Gathered, RecordSource, gather, parse_as_of
 from slaguard.cli.text import render
-from slaguard.cli.deployment import load_config
 from slaguard.errors import ConfigError
 from slaguard.terms import Verdict
 
@@ -21,11 +21,17 @@ from slaguard.terms import Verdict
 def evaluate(  # noqa: PLR0913, PLR0917 - the verb's options
     agreement: Annotated[Path | None, typer.Argument(help="The Agreement, a YAML file.")] = None,
     ledger: Annotated[Path | None, typer.Option(help="The ledger's directory.")] = None,
-    records: Annotated[list[str] | None, typer.Option(help="A file of records (CSV or JSONL, gzipped or not); repeat for more.")] = None,
-    mapping: Annotated[str | None, typer.Option(help="How to read them: auto, a shipped mapping's name, or your own file.")] = None,
+    records: Annotated[
+        list[str] | None, typer.Option(help="A file of records (CSV or JSONL, gzipped or not); repeat for more.")
+    ] = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="How to read them: auto, a shipped mapping's name, or your own file.")
+    ] = None,
     covers: Annotated[str | None, typer.Option(help="What the records cover: START/END, if the mapping does not say.")] = None,
     facts: Annotated[Path | None, typer.Option(help="Incidents and Facts (announcements, invoices …), JSONL.")] = None,
-    period: Annotated[str | None, typer.Option(help="2026-10, 2026-Q4, 2026-10-05, 2026 or START/END; absent: the last closed one.")] = None,
+    period: Annotated[
+        str | None, typer.Option(help="2026-10, 2026-Q4, 2026-10-05, 2026 or START/END; absent: the last closed one.")
+    ] = None,
     as_of: Annotated[str | None, typer.Option(help="Judge with what was known then (RFC 3339); absent: now.")] = None,
     config: Annotated[Path | None, typer.Option(help="Evaluate every Agreement of this slaguard.yaml.")] = None,
     format: Annotated[Literal["text", "json"], typer.Option(help="text for people, json for machines.")] = "text",  # noqa: A002
@@ -61,8 +67,8 @@ def _wanted(agreement: Path | None, config: Path | None, source: RecordSource) -
     return [(path, where) for path in settings.agreements]
 
 
-def _text(gathered: Gathered, path: Path, source: RecordSource, more: bool) -> str:  # noqa: FBT001
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ  # noqa: TID251 - the edge
+def _text(gathered: Gathered, path: Path, source: RecordSource, more: bool) -> str:
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     width = shutil.get_terminal_size((100, 24)).columns
     text = render(gathered.evaluation, next_step=_next(gathered, path, source), colour=colour, width=width)
     return f"\n{text}" if more else text

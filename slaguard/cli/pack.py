@@ -35,10 +35,12 @@ def claim_inputs(gathered: Gathered, agreement: Path, notes: Sequence[Note] = ()
     store, span, evaluation = gathered.store, gathered.demands.span, gathered.evaluation
     observations = [o for o in store.observations() if _inside(o, span) and _known(o, evaluation.as_of)]
     ids = {o.id for o in observations}
-    grades = [g for g in (*store.scores(), *store.adjudications()) if g.observation in ids]
+    grades: list[Score | Adjudication] = [s for s in store.scores() if s.observation in ids]
+    grades += [a for a in store.adjudications() if a.observation in ids]
     coverage = [c for c in store.documents() if isinstance(c, Coverage) and c.end > span[0] and c.start < span[1]]
-    slots = [s for s in (*store.planned(), *store.missed()) if span[0] <= s.scheduled_at < span[1]]
-    companions: list[Companion] = [*grades, *coverage, *slots]
+    companions: list[Companion] = [*grades, *coverage]
+    companions += [s for s in store.planned() if span[0] <= s.scheduled_at < span[1]]
+    companions += [s for s in store.missed() if span[0] <= s.scheduled_at < span[1]]
     golden, classes = _golden(gathered, agreement)
     return ClaimInputs(
         evaluation=evaluation,
@@ -64,13 +66,9 @@ def _known(o: Observation, as_of: int) -> bool:
     return next((t for t in (o.recorded_at, o.ended_at, o.sent_at, o.batch_end) if t is not None), 0) <= as_of
 
 
-def _frame(
-    gathered: Gathered, observations: Sequence[Observation], grades: Sequence[Score | Adjudication]
-) -> pd.DataFrame:
+def _frame(gathered: Gathered, observations: Sequence[Observation], grades: Sequence[Score | Adjudication]) -> pd.DataFrame:
     """Return one row per Observation: its fields, its grade, and a column for each promise and scope."""
-    table = pd.DataFrame(
-        {name: pd.Series([_cell(getattr(o, name)) for o in observations], dtype=object) for name in COLUMNS}
-    )
+    table = pd.DataFrame({name: pd.Series([_cell(getattr(o, name)) for o in observations], dtype=object) for name in COLUMNS})
     latest: dict[str, tuple[str, str]] = {}
     for grade in grades:  # scores first, then people: the last word stays
         by = grade.scorer if isinstance(grade, Score) else grade.by
@@ -83,7 +81,7 @@ def _frame(
     return table
 
 
-def _cell(value: Any) -> Any:  # noqa: ANN401 - the fields of a record
+def _cell(value: Any) -> Any:
     return value.value if hasattr(value, "value") else value
 
 
@@ -125,4 +123,4 @@ def _golden(gathered: Gathered, agreement: Path) -> tuple[str | None, Mapping[st
     if not names:
         return None, {}
     golden = load_golden(names[0], agreement.parent)
-    return names[0], {item.id: item.kind for item in golden.items.values()}
+    return names[0], {item.id: item.kind or "" for item in golden.items.values()}

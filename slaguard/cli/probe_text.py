@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final
@@ -14,6 +15,7 @@ from slaguard.providers.base import Prompt, Request
 from slaguard.records import NS_PER_MS, Span
 from slaguard.spec.labels import Label
 from slaguard.spec.model import PeriodUnit
+from slaguard.spec.nodes import shown
 from slaguard.spec.zones import local_day, midnight, zone
 from slaguard.terms import Grade, Outcome, format_duration, minor_digits
 
@@ -172,12 +174,12 @@ class Summary:
 def summary_text(summary: Summary) -> str:
     """Return the summary as a terminal shows it."""
     tally, prepared = summary.tally, summary.prepared
-    failed = {o.value: n for o, n in sorted(tally.outcomes.items()) if o is not Outcome.OK}
+    failed: dict[Outcome, int] = {o: n for o, n in sorted(tally.outcomes.items()) if o is not Outcome.OK}
     answered = tally.outcomes[Outcome.OK]
     rows = [("asked", [f"{tally.asked:,} questions"])]
     rows.append(("answered", [f"{answered:,}" + (f"  ({_counts(_graded(tally))})" if tally.grades else "")]))
     if failed:
-        rows.append(("otherwise", [f"{sum(failed.values()):,}  ({_counts(failed)})"]))
+        rows.append(("otherwise", [f"{sum(failed.values()):,}  ({_otherwise(tally, failed)})"]))
     if tally.shed:
         rows.append(("not asked", [f"{tally.shed:,}, because the budget does not allow them"]))
     currency = Cost.of(prepared.probe).currency
@@ -185,8 +187,8 @@ def summary_text(summary: Summary) -> str:
         rows.append(("cost", [f"at most {amount(tally.spent, currency)}"]))
     rows.append(("written to", [summary.ledger]))
     lines = [_head(prepared), "", *_aligned(rows)]
-    if tally.never_connected and prepared.config.control is None:
-        lines += ["", *_unsure(tally.never_connected)]
+    if tally.blamed_unreached and prepared.config.control is None:
+        lines += ["", *_unsure(tally.blamed_unreached)]
     return "\n".join([*lines, "", f"  {'next':{_NAME_WIDTH}}{summary.next_step}"])
 
 
@@ -196,6 +198,15 @@ def _graded(tally: Tally) -> dict[str, int]:
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{n:,} {word}" for word, n in counts.items())
+
+
+def _otherwise(tally: Tally, failed: Mapping[Outcome, int]) -> str:
+    """Return the outcomes, each with the error code it most often had, which is vendor text and shown as such."""
+    words = []
+    for outcome, n in failed.items():
+        codes = sorted(((count, code) for (of, code), count in tally.codes.items() if of is outcome), reverse=True)
+        words.append(f"{n:,} {outcome.value}" + (f": {shown(codes[0][1])}" if codes else ""))
+    return ", ".join(words)
 
 
 def _unsure(calls: int) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from slaguard.cli.deployment import load_config, secret
 from slaguard.config import Config, Probe, Secret, Vendor
-from slaguard.errors import ProbeError
+from slaguard.errors import ConfigError, ProbeError
 from slaguard.ledger.read import open_store
 from slaguard.ledger.schema import ROWS_NAME
 from slaguard.probes.golden import GoldenSet, load_golden
@@ -76,6 +76,7 @@ def prepare(agreement: Path, config: Path, model: str | None) -> Prepared:
     promised = load(agreement).agreement
     vendor = settings.vendor(promised.vendor)
     find_adapter(vendor.adapter)
+    _refuse_address(promised.vendor, vendor, config)
     probe = settings.probe(promised.name, model)
     name = _golden_name(promised, probe)
     golden = _graded_as_agreed(load_golden(name, agreement.parent), promised)
@@ -88,6 +89,13 @@ def prepare(agreement: Path, config: Path, model: str | None) -> Prepared:
         scorers=find_scorers(golden.scorer_of(item) for item in golden.items.values()),
         folder=config.parent,
     )
+
+
+def _refuse_address(name: str, vendor: Vendor, config: Path) -> None:
+    """Refuse an address that is written as such and may not be connected to; a name is checked when it is looked up."""
+    refusal = AddressPolicy.of(vendor.base_url, private=vendor.allow_private).refusal_of_url(vendor.base_url)
+    if refusal is not None:
+        raise ConfigError(f"{config}: vendors: {name}: base_url is {refusal}\n    name the vendor's own address")
 
 
 def _golden_name(agreement: Agreement, probe: Probe) -> str:

@@ -29,9 +29,7 @@ def report(  # noqa: PLR0913, PLR0917 - the verb's options
     mapping: Annotated[
         str | None, typer.Option(help="How to read them: auto, a shipped mapping's name, or your own file.")
     ] = None,
-    covers: Annotated[
-        str | None, typer.Option(help="What the records cover: START/END, if the mapping does not say.")
-    ] = None,
+    covers: Annotated[str | None, typer.Option(help="What the records cover: START/END, if the mapping does not say.")] = None,
     facts: Annotated[Path | None, typer.Option(help="Incidents and Facts (announcements, invoices …), JSONL.")] = None,
     period: Annotated[
         str | None, typer.Option(help="2026-10, 2026-Q4, 2026-10-05, 2026 or START/END; absent: the last closed one.")

@@ -47,7 +47,7 @@ def period_words(evaluation: Evaluation) -> str:
     parts = label.split("-")
     if len(label) == len("2026-10") and parts[-1].isdigit():
         return datetime(int(parts[0]), int(parts[1]), 1, tzinfo=UTC).strftime("%B %Y")
-    if len(parts) == 2 and parts[1].startswith("Q"):  # noqa: PLR2004 - year and quarter
+    if len(parts) == 2 and parts[1].startswith("Q"):
         return f"{['first', 'second', 'third', 'fourth'][int(parts[1][1]) - 1]} quarter of {parts[0]}"
     return label
 
@@ -58,7 +58,7 @@ def _table(evaluation: Evaluation, *, colour: bool, width: int) -> list[str]:
     rows = [_row(o) for o in evaluation.objectives]
     widths = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
     left = 2 + sum(widths) + 2 * len(widths)
-    beside = width - left >= 30 and all(len(o.sentence) <= width - left for o in evaluation.objectives)  # noqa: PLR2004
+    beside = width - left >= 30 and all(len(o.sentence) <= width - left for o in evaluation.objectives)
     lines = ["  " + "  ".join(h.ljust(w) for h, w in zip(head, widths, strict=True)) + ("  why" if beside else "")]
     for row, objective in zip(rows, evaluation.objectives, strict=True):
         cells = [c.ljust(w) for c, w in zip(row, widths, strict=True)]
@@ -142,10 +142,14 @@ def credit_words(credits: CreditsPart, *, closed: bool) -> str:  # noqa: A002 - 
     """Return what is owed, and what of."""
     if not closed and not credits.claimable:
         return "none yet: the period is open"
-    share = next((line for line in credits.lines if line.counts and line.amount == credits.claimable), None)
-    of = f" ({_plain(words.percent(share.percent))} of {_money(credits.fee, credits.currency)})" if share and share.percent else ""
+    shares = [line.percent for line in credits.lines if line.counts and line.amount == credits.claimable and line.percent]
+    of = f" ({_plain(words.percent(shares[0]))} of {_money(credits.fee, credits.currency)})" if shares else ""
     text = f"{_money(credits.claimable, credits.currency)} claimable{of}"
-    return f"{text}, up to {_money(credits.upper, credits.currency)} at the far bound" if credits.upper != credits.claimable else text
+    return (
+        f"{text}, up to {_money(credits.upper, credits.currency)} at the far bound"
+        if credits.upper != credits.claimable
+        else text
+    )
 
 
 def _money(amount: Decimal, currency: str) -> str:
@@ -171,7 +175,6 @@ def _excluded_words(objective: ObjectiveResult, one: ExcludedPart) -> str:
     how = "with it" if one.state == "contested" else "without it"
     same = other.verdict is objective.verdict
     return f"{text} · {how}: {other.verdict.value}{' all the same' if same else ''}"
-
 
 
 def demo_table(evaluation: Evaluation, *, remark: str, colour: bool) -> str:

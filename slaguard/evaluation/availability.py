@@ -85,7 +85,7 @@ def measure_intervals(
     return _measurement(question, source, grid, rows, score, variant)
 
 
-def _grid(  # noqa: PLR0913, PLR0917 - the grid is where all of these meet
+def _grid(
     question: Question, span: Span, rows: Rows, coverage: tuple[Span, ...], period: ResolvedPeriod,
     as_of: int, variant: Variant, source: Source,
 ) -> Grid:  # fmt: skip
@@ -133,7 +133,7 @@ Score = Callable[[Grid, Mask, bool], tuple[Fraction, int, Mask]]
 
 
 def _mean(rule: MeanOfIntervals) -> Score:
-    def score(grid: Grid, part: Mask, unobserved_bad: bool) -> tuple[Fraction, int, Mask]:  # noqa: FBT001
+    def score(grid: Grid, part: Mask, unobserved_bad: bool) -> tuple[Fraction, int, Mask]:
         live = part & ~grid.removed
         leaves = (grid.n == 0) & (rule.empty_bin == "leave_out") & ~grid.unobserved & ~grid.up
         leaves |= grid.below & (rule.below_minimum == "leave_out") & ~grid.unobserved & ~grid.up
@@ -162,7 +162,7 @@ def _runs(rule: ErrorRateRuns, grid: Grid) -> Score:
     empty = (grid.n == 0) | (grid.below & (rule.below_minimum == "leave_out"))
     stretch = empty & (rule.empty_bin == "continues_run")
 
-    def score(grid: Grid, part: Mask, unobserved_bad: bool) -> tuple[Fraction, int, Mask]:  # noqa: FBT001
+    def score(grid: Grid, part: Mask, unobserved_bad: bool) -> tuple[Fraction, int, Mask]:
         now_bad = np.where(grid.unobserved, unobserved_bad, bad)
         neutral = stretch & ~grid.unobserved
         seen = grid.elapsed | part
@@ -210,13 +210,11 @@ def _after(mask: Mask) -> Mask:
 
 
 # ── the figure ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def _measurement(
-    question: Question, source: Source, grid: Grid, rows: Rows, score: Score, variant: Variant
-) -> Measurement:
+def _measurement(question: Question, source: Source, grid: Grid, rows: Rows, score: Score, variant: Variant) -> Measurement:
     so_far = grid.inside & grid.elapsed
-    lost, total, lost_bins = score(grid, so_far, False)  # noqa: FBT003
-    worst_lost, _, _ = score(grid, so_far, True)  # noqa: FBT003
-    rest_lost, rest_total, _ = score(grid, grid.inside, False)  # noqa: FBT003
+    lost, total, lost_bins = score(grid, so_far, False)
+    worst_lost, _, _ = score(grid, so_far, True)
+    rest_lost, rest_total, _ = score(grid, grid.inside, False)
     unknown = so_far & grid.unobserved & ~grid.removed & ~grid.up
     seen = total - int(unknown.sum())
     watchable = int((so_far & ~grid.removed).sum())

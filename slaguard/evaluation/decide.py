@@ -190,14 +190,12 @@ def _interval(analysis: Analysis, m: Measurement) -> tuple[Fraction | None, Frac
     """Return (low, high, one-sided confidence, method): for a count, what is unknown; for a sample, the exact interval."""
     if m.best is None or m.worst is None:
         return None, None, None, "none"
-    if m.census or m.noun == "interval" or not isinstance(m.bad, Fraction) or m.bad.denominator != 1:
+    if m.census:
         return min(m.best, m.worst), max(m.best, m.worst), None, "count"
     return _sampled_interval(analysis, m)
 
 
 def _sampled_interval(analysis: Analysis, m: Measurement) -> tuple[Fraction | None, Fraction | None, Fraction | None, str]:
-    if m.best is None or m.worst is None or m.n + m.unknown == 0:
-        return None, None, None, "none"
     size, bad = m.n + m.unknown, int(m.bad)
     if m.population is not None:
         fewest, _ = population_ci(bad, size, analysis.alpha, m.population)

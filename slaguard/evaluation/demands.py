@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import rfc8785
 
@@ -68,7 +68,7 @@ class Counts:
 
     def sha256(self) -> str:
         """Return the Demand's identity: the hash of its content."""
-        body = {
+        body: dict[str, Any] = {
             "source": self.source.value,
             "span": [str(i) for i in self.span],
             "as_of": str(self.as_of),

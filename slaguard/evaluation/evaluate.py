@@ -18,8 +18,19 @@ from slaguard.evaluation.measure import Measurement
 from slaguard.evaluation.payment import credits_part, deadline_parts
 from slaguard.evaluation.requirements import Question, questions
 from slaguard.evaluation.result import (
-    METHOD_VERSION, AgreementPart, Estimate, Evaluation, EventPart, ExcludedPart, Inputs, NextPart, ObjectiveResult,
-    PeriodPart, TargetPart, VariantPart, Warning_,
+    METHOD_VERSION,
+    AgreementPart,
+    Estimate,
+    Evaluation,
+    EventPart,
+    ExcludedPart,
+    Inputs,
+    NextPart,
+    ObjectiveResult,
+    PeriodPart,
+    TargetPart,
+    VariantPart,
+    WarningPart,
 )  # fmt: skip
 from slaguard.evaluation.sentences import sentence
 from slaguard.evaluation.shares import measure_share
@@ -94,7 +105,7 @@ def evaluate(agreement: Agreement, period: ResolvedPeriod, evidence: Evidence, a
 
 
 # ── one row ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _row(question: Question, evidence: Evidence, period: ResolvedPeriod, as_of: int, closed: bool) -> Row:  # noqa: FBT001
+def _row(question: Question, evidence: Evidence, period: ResolvedPeriod, as_of: int, closed: bool) -> Row:
     analysis = Analysis.of(question.objective, question.scope)
     source = _source(question, evidence, period, as_of, analysis)
     measured = {v: measure(question, source, evidence, period, as_of, v) for v in VARIANTS}
@@ -214,22 +225,22 @@ def _excluded_part(one: Applied, state: str, n: int, minutes: Fraction, windows:
 # ── what a reader should know ───────────────────────────────────────────────────────────────────────────────────────
 def _warnings(
     agreement: Agreement, period: ResolvedPeriod, evidence: Evidence, rows: tuple[Row, ...]
-) -> tuple[Warning_, ...]:
-    found = [Warning_(code="W-RECORDS", path="", text=note) for note in evidence.notes]
-    found += [Warning_(code="W-PERIOD", path="period", text=note) for note in period.notes]
+) -> tuple[WarningPart, ...]:
+    found = [WarningPart(code="W-RECORDS", path="", text=note) for note in evidence.notes]
+    found += [WarningPart(code="W-PERIOD", path="period", text=note) for note in period.notes]
     for i, row in enumerate(rows):
         rule, m = row.question.objective.indicator, row.measured["accepted"]
         path = f"{row.question.objective.name}/{row.question.scope}"
         if isinstance(rule, BinRule) and m.source is Source.PROBE:
             text = "measured by our own probes, while the clause counts the customer's requests"
-            found.append(Warning_(code="W-SPEC-PROBE", path=path, text=text))
+            found.append(WarningPart(code="W-SPEC-PROBE", path=path, text=text))
         late = sum(a.late for a in row.question.applied)
         if late:
             text = f"{late} window(s) were announced later than the notice asks for, and are contested"
-            found.append(Warning_(code="W-LATE-NOTICE", path=path, text=text))
+            found.append(WarningPart(code="W-LATE-NOTICE", path=path, text=text))
         if m.clockless and not isinstance(rule, BinRule) and i == 0:
             text = f"{m.clockless} records carry no time of their own; they count by the batch they were made in"
-            found.append(Warning_(code="W-RECORDS-CLOCK", path=path, text=text))
+            found.append(WarningPart(code="W-RECORDS-CLOCK", path=path, text=text))
     if agreement.fee is None and any(r.question.objective.credits for r in rows):
-        found.append(Warning_(code="W-SPEC-FEE", path="fee", text="no fee is stated, so no amount can be computed"))
+        found.append(WarningPart(code="W-SPEC-FEE", path="fee", text="no fee is stated, so no amount can be computed"))
     return tuple(found)

@@ -110,4 +110,3 @@ def bins_touched(spans: tuple[Span, ...], start: int, bin_ns: int, count: int) -
         first, last = max(0, (a - start) // bin_ns), min(count - 1, (b - 1 - start) // bin_ns)
         touched.update(range(first, last + 1))
     return sorted(touched)
-

@@ -98,8 +98,15 @@ NEVER = Fraction(10**15)
 """A percentile that lies among requests that never answered, in milliseconds: longer than any limit can say."""
 
 
-def quantile(  # noqa: PLR0913 - two kinds of unknown, each on its side
-    times: Column, n: Column, never: int, p: Fraction, instant: Fraction, *, lift: Fraction = Fraction(0), drop: Fraction = Fraction(0)
+def quantile(
+    times: Column,
+    n: Column,
+    never: int,
+    p: Fraction,
+    instant: Fraction,
+    *,
+    lift: Fraction = Fraction(0),
+    drop: Fraction = Fraction(0),
 ) -> Fraction | None:
     """Return the smallest time that at least the share `p` does not exceed, in milliseconds.
 

@@ -16,7 +16,7 @@ from slaguard.evaluation.exclusions import Applied, Variant
 from slaguard.evaluation.requirements import Question
 from slaguard.records import Column, Span, Table
 from slaguard.spec.model import Effect, Ratio, SampleProportion
-from slaguard.terms import Count, Outcome, Source
+from slaguard.terms import ANSWERED, NEVER_MAPPED, Count, Outcome, Source
 
 OUTCOMES = tuple(Outcome)
 Noun = Literal["interval", "request", "answer"]
@@ -98,14 +98,9 @@ def counted_as(question: Question, outcome: Outcome, mask: int, variant: Variant
     window that counts as up concerns failures only: in a share of requests a failure in it is good, anywhere else (a
     latency has no time to count for it) it leaves; what succeeded in it stays as it is.
     """
-    count = question.objective.outcomes.of(outcome)
-    if count is None:
-        return None, None
-    for i, bit in enumerate(question.bits):
-        if bit.code is not None and mask >> i & 1 and outcome is not Outcome.OK:
-            count = bit.code
-    if count is Count.DROP:
-        return Count.DROP, None
+    count = _stated(question, outcome, mask)
+    if count is None or count is Count.DROP:
+        return count, None
     for i, bit in enumerate(question.bits):
         if bit.applied is None or not mask >> i & 1 or not bit.active(variant):
             continue
@@ -117,6 +112,19 @@ def counted_as(question: Question, outcome: Outcome, mask: int, variant: Variant
         if count is Count.FAIL and not isinstance(question.objective.indicator, SampleProportion):
             return Count.DROP, position  # a failed call is no answer, and leaves a graded share anyway
     return count, None
+
+
+def _stated(question: Question, outcome: Outcome, mask: int) -> Count | None:
+    """Return how the Agreement counts an outcome, before any exclusion: by vendor code, by lateness, else by itself."""
+    count = question.objective.outcomes.of(outcome)
+    for i, bit in enumerate(question.bits):
+        if not mask >> i & 1:
+            continue
+        if bit.code is not None and outcome not in NEVER_MAPPED:
+            count = bit.code
+        if bit.timeout is not None and outcome in ANSWERED:
+            count = bit.timeout
+    return count
 
 
 def rows_of(question: Question, table: Table, variant: Variant) -> Rows:

@@ -13,10 +13,19 @@ from slaguard.evaluation.demands import Condition, Counts, Demands, Mark
 from slaguard.evaluation.exclusions import Applied, Variant, apply_exclusions
 from slaguard.records import NS_PER_MS, Fact, Span
 from slaguard.spec.model import (
-    Agreement, BinRule, Effect, ErrorRateRuns, Objective, Percentile, PredicateForm, RequestAttainment, SampleProportion, Service,
+    Agreement,
+    BinRule,
+    Effect,
+    ErrorRateRuns,
+    Objective,
+    Percentile,
+    PredicateForm,
+    RequestAttainment,
+    SampleProportion,
+    Service,
 )  # fmt: skip
 from slaguard.spec.period import ResolvedPeriod
-from slaguard.terms import Count
+from slaguard.terms import OUTCOME_GROUPS, BoundWord, Count
 
 DAY_NS: Final = 86_400_000 * NS_PER_MS
 
@@ -29,6 +38,8 @@ class Bit:
     applied: Applied | None = None
     contested: bool = False
     code: Count | None = None
+    timeout: Count | None = None
+    """How an answer counts that took longer than the contract waits."""
 
     def active(self, variant: Variant) -> bool:
         """Tell whether an exclusion's bit applies in a variant."""
@@ -60,8 +71,10 @@ def questions(agreement: Agreement, period: ResolvedPeriod, facts: tuple[Fact, .
     rows: list[Question] = []
     for objective in agreement.objectives:
         applied = apply_exclusions(objective, period, known)
-        for scope in objective.service or ("all",):
-            rows.append(_question(agreement, objective, services.get(scope), scope, applied, period, as_of))
+        rows += [
+            _question(agreement, objective, services.get(scope), scope, applied, period, as_of)
+            for scope in objective.service or ("all",)
+        ]
     return tuple(rows)
 
 
@@ -86,7 +99,7 @@ def _widest(counts: tuple[Counts, ...], span: Span) -> Span:
     return min([span[0], *(c.span[0] for c in counts)]), max([span[1], *(c.span[1] for c in counts)])
 
 
-def _question(  # noqa: PLR0913, PLR0917 - one row is told by all of these
+def _question(
     agreement: Agreement, objective: Objective, service: Service | None, scope: str,
     applied: tuple[Applied, ...], period: ResolvedPeriod, as_of: int,
 ) -> Question:  # fmt: skip
@@ -138,6 +151,9 @@ def _bits(objective: Objective, applied: tuple[Applied, ...]) -> tuple[Bit, ...]
         bits.append(Bit(Mark((), one.contested), applied=one, contested=True))
     for code, count in sorted((objective.outcomes.codes or {}).items()):
         bits.append(Bit(Mark((Condition("error_code", (code,)),)), code=count))
+    if (after := objective.outcomes.timeout_after) is not None:
+        late = Condition("total_time", word=BoundWord.MORE_THAN, limit=after)
+        bits.append(Bit(Mark((late,)), timeout=objective.outcomes.timeout))
     return tuple(bits)
 
 
@@ -146,11 +162,17 @@ def conditions_of(predicates: dict[str, PredicateForm]) -> tuple[Condition, ...]
     found: list[Condition] = []
     for field, predicate in sorted(predicates.items()):
         if predicate.values is not None:
-            found.append(Condition(field, tuple(sorted(predicate.values))))
+            words = [w for v in predicate.values for w in _members(field, v)]
+            found.append(Condition(field, tuple(sorted(words))))
         elif predicate.limits is not None:
             bound = predicate.limits.bound
             found.append(Condition(field, word=bound.word, limit=int(bound.value)))
     return tuple(found)
+
+
+def _members(field: str, value: str) -> tuple[str, ...]:
+    """Return a value, or the outcomes that a group word stands for."""
+    return OUTCOME_GROUPS.get(value, (value,)) if field == "outcome" else (value,)
 
 
 def _where(agreement: Agreement, objective: Objective, service: Service | None) -> tuple[Condition, ...]:
@@ -182,4 +204,3 @@ def _grader(objective: Objective) -> str | None:
     if rule.grading == "human":
         return "human"
     return objective.scorer or "*"
-

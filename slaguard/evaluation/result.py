@@ -51,28 +51,38 @@ def parse_rfc3339(text: str) -> int:
         digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]
         whole += tail[len(digits) :]
     moment = datetime.fromisoformat(whole)
-    if moment.tzinfo is None or len(digits) > 9:  # noqa: PLR2004 - nanoseconds
+    if moment.tzinfo is None or len(digits) > 9:
         msg = f"{text!r} has no offset from UTC"
         raise ValueError(msg)
     return int(moment.timestamp()) * 1_000_000_000 + int(digits.ljust(9, "0") or 0)
 
 
-def _fraction(value: Any) -> Any:  # noqa: ANN401 - JSON text, or a Fraction already
+def _fraction(value: Any) -> Any:
     return Fraction(value) if isinstance(value, str | int) else value
 
 
-def _number(rounding: str, text: str) -> Any:  # noqa: ANN401 - an annotated field type
-    return Annotated[
-        Fraction,
-        BeforeValidator(_fraction),
-        PlainSerializer(lambda v: decimal_text(v, rounding), return_type=str),
-        WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "description": text}),
-    ]
+def _schema(text: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "description": text})
 
 
-Exact = _number(ROUND_HALF_EVEN, "A decimal number; exact where it is finite, else 12 significant digits.")
-Low = _number(ROUND_FLOOR, "A lower bound, rounded down.")
-High = _number(ROUND_CEILING, "An upper bound, rounded up.")
+Exact = Annotated[
+    Fraction,
+    BeforeValidator(_fraction),
+    PlainSerializer(lambda v: decimal_text(v), return_type=str),
+    _schema("A decimal number; exact where it is finite, else 12 significant digits."),
+]
+Low = Annotated[
+    Fraction,
+    BeforeValidator(_fraction),
+    PlainSerializer(lambda v: decimal_text(v, ROUND_FLOOR), return_type=str),
+    _schema("A lower bound, rounded down."),
+]
+High = Annotated[
+    Fraction,
+    BeforeValidator(_fraction),
+    PlainSerializer(lambda v: decimal_text(v, ROUND_CEILING), return_type=str),
+    _schema("An upper bound, rounded up."),
+]
 Time = Annotated[
     int,
     BeforeValidator(lambda v: parse_rfc3339(v) if isinstance(v, str) else v),
@@ -291,7 +301,7 @@ class DeadlinePart(Part):
     """What the date rests on, or what must be recorded first."""
 
 
-class Warning_(Part):
+class WarningPart(Part):
     """What a reader should know before relying on the result."""
 
     code: str
@@ -310,7 +320,7 @@ class Evaluation(Part):
     objectives: tuple[ObjectiveResult, ...]
     credits: CreditsPart | None
     deadlines: tuple[DeadlinePart, ...]
-    warnings: tuple[Warning_, ...]
+    warnings: tuple[WarningPart, ...]
 
     def to_json(self) -> str:
         """Return the JSON text: same result, same bytes."""

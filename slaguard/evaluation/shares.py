@@ -105,9 +105,7 @@ def _graded(question: Question, rule: SampleProportion, rows: Rows) -> Tally:
     return Tally(by_count[Count.FAIL], n, unknown, total if known or defined else None, census)
 
 
-def measured(  # noqa: PLR0913, PLR0917 - a Measurement is told by all of these
-    question: Question, source: Source, rows: Rows, tally: Tally, coverage: Fraction, noun: str
-) -> Measurement:
+def measured(question: Question, source: Source, rows: Rows, tally: Tally, coverage: Fraction, noun: str) -> Measurement:
     """Return the Measurement of a tally: the figure, and its bounds from what is unknown or unwatched."""
     floor = question.objective.bound.word.is_floor
     target = question.objective.target.value

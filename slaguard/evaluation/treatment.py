@@ -44,7 +44,9 @@ def treatment(question: Question, keys: Mapping[str, int]) -> str:
     if isinstance(rule, Percentile | RequestAttainment):
         return _timed(question, rule, count, keys[rule.field.value])
     if isinstance(rule, Ratio):
-        event = {"failures": count is Count.FAIL, "successes": count is Count.OK, "refusals": outcome is Outcome.REFUSED}[rule.of]
+        event = {"failures": count is Count.FAIL, "successes": count is Count.OK, "refusals": outcome is Outcome.REFUSED}[
+            rule.of
+        ]
         return "fail" if event is not question.objective.bound.word.is_floor else "ok"
     return count.value
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from slaguard.imports.guess_draft import Columns, Draft, normal
+from slaguard.imports.guess_draft import NO_NAME, Columns, Draft, normal
 from slaguard.imports.guess_outcomes import guess_answers, guess_grades, guess_status
 from slaguard.imports.guess_values import VOID, TimeGuess, filled, is_numeric, time_format, unit_by_size, unit_of
 from slaguard.imports.guess_words import ENDS, FIRSTS, IDS, STARTS, TEXTS, TOTALS, TTFTS
@@ -122,7 +122,7 @@ def _rest(found: Draft, table: Columns) -> None:
     for column, name in table.free.items():
         cells = filled(table.cells(column))
         short = cells and max(map(len, cells)) <= 64 and "\n" not in "".join(cells)
-        if short and SLUG.match(name) and len(found.attributes) < 24 and name not in found.attributes:
+        if short and SLUG.match(name) and name not in NO_NAME and len(found.attributes) < 24 and name not in found.attributes:
             found.attributes[name] = column
         else:
             found.unused.append(column)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from slaguard.imports.guess_values import unit_of
 from slaguard.imports.rows import Row
@@ -39,12 +39,16 @@ def normal(name: str) -> str:
     return "_".join(part.lower() for part in _SPLIT.split(name) if part)
 
 
+NO_NAME: Final = frozenset({"", "~", "null"})
+"""What the notation reads as a key without a name."""
+
+
 class Columns:
     """The columns of a file by their normalised names, each used once."""
 
     def __init__(self, names: Sequence[str], rows: Iterable[Row]) -> None:
         self._rows = list(rows)
-        self.free = {name: normal(name) for name in names if name.isprintable() and name.strip()}
+        self.free = {name: normal(name) for name in names if name.isprintable() and name.strip().lower() not in NO_NAME}
 
     def cells(self, column: str) -> list[str]:
         """Return the sample's cells of a column."""

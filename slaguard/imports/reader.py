@@ -16,7 +16,7 @@ from slaguard.imports.opening import Advance, open_rows
 from slaguard.imports.report import ImportReport, Refusal, Tally
 from slaguard.imports.rows import BadRow, Row, Rows
 from slaguard.imports.scalars import FIRST_LAST
-from slaguard.records import Coverage, Observation, Record, Span
+from slaguard.records import Adjudication, Coverage, Observation, Record, Score, Span
 
 
 class Choose(Protocol):
@@ -127,12 +127,11 @@ class Import:
 
     def _row(self, part: _Part, row: Row, file: int, seen: Seen) -> list[Record]:
         records = part.converter.convert(row, file)
-        standings = [seen.standing(record) for record in records]
-        new = [record for record, standing in zip(records, standings, strict=True) if standing is Standing.NEW]
-        if Standing.CONFLICT in standings:
-            if not new:
-                raise RowError("", CONTRADICTS)
-            self._tally.notes[f"rows with a part that has {CONTRADICTS}"] += 1
+        new, against = _new_ones(records, seen)
+        if against and not new:
+            raise RowError("", CONTRADICTS)
+        if against:
+            self._tally.row_notes[f"rows with a part that has {CONTRADICTS}"] += 1
         for record in new:
             self._take(part, record, row)
         if records and not new:
@@ -177,3 +176,21 @@ class Import:
             return ()
         named = ", ".join(ascii(v) for v in self._vendors)
         return (f"no record is of the vendor {wanted!r}: the log names {named}",)
+
+
+def _new_ones(records: Iterable[Record], seen: Seen) -> tuple[list[Record], int]:
+    """Return the records of a row that are new, and how many contradict an earlier one (with their grades left out)."""
+    new: list[Record] = []
+    refused: set[str] = set()
+    against = 0
+    for record in records:
+        if isinstance(record, Score | Adjudication) and record.observation in refused:
+            continue
+        standing = seen.standing(record)
+        if standing is Standing.NEW:
+            new.append(record)
+        elif standing is Standing.CONFLICT:
+            against += 1
+            if isinstance(record, Observation):
+                refused.add(record.id)
+    return new, against

@@ -21,23 +21,29 @@ from slaguard.probes.spending import Purse
 from slaguard.providers.base import Prompt, Provider, Reply
 from slaguard.records import Clock, ProbeMissed, ProbePlanned, RawFacts, Record
 from slaguard.scorers.base import Scorer
-from slaguard.terms import Grade, Outcome
+from slaguard.terms import Attribution, Grade, Outcome
 
 Append = Callable[[Sequence[Record], Sequence[bytes | None]], object]
 """Writes records with their payloads and returns once they are on disk; called from a thread, one call at a time."""
 _MOST_RESULTS: Final = 200
+_LINGER_S: Final = 0.02
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a run did, as it goes: how many slots were asked or shed, what came of them, what it cost."""
+    """What a run did, as it goes: how many slots were asked or shed, what came of them, what it cost.
+
+    `codes` are the error codes by outcome; `blamed_unreached` counts calls that never had a connection and are held
+    against the vendor all the same.
+    """
 
     asked: int = 0
     shed: int = 0
     lost: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     grades: Counter[Grade] = field(default_factory=Counter)
-    never_connected: int = 0
+    codes: Counter[tuple[Outcome, str]] = field(default_factory=Counter)
+    blamed_unreached: int = 0
     spent: Decimal = Decimal(0)
 
     def add(self, result: Result) -> None:
@@ -45,10 +51,13 @@ class Tally:
         if result.missed is not None:
             self.shed += result.missed.how == "shed"
             self.lost += result.missed.how == "lost"
-        if result.observation is not None and result.reply is not None:
+        one = result.observation
+        if one is not None and result.reply is not None:
             self.asked += 1
-            self.outcomes[result.observation.outcome] += 1
-            self.never_connected += result.reply.exchange.sent_ns is None
+            self.outcomes[one.outcome] += 1
+            if one.error_code is not None:
+                self.codes[one.outcome, one.error_code] += 1
+            self.blamed_unreached += one.attribution is Attribution.VENDOR and result.reply.exchange.sent_ns is None
         if result.score is not None:
             self.grades[result.score.grade] += 1
 
@@ -199,6 +208,8 @@ class Prober:
         ended = False
         while not ended:
             waiting = [await run.results.get()]
+            if waiting[0] is not None:
+                await asyncio.sleep(_LINGER_S)  # one commit for the results of a moment
             while len(waiting) < _MOST_RESULTS and not run.results.empty():
                 waiting.append(run.results.get_nowait())
             ended = waiting[-1] is None

@@ -68,6 +68,15 @@ class AddressPolicy:
                 return word
         return None
 
+    def refusal_of_url(self, url: str) -> str | None:
+        """Return why a URL may not be asked whose host is written as an address; a name is checked when looked up.
+
+        aiohttp asks no resolver about a host of digits and points, so it is checked here, odd forms included.
+        """
+        host = urlsplit(url).hostname or ""
+        is_address = ":" in host or host.replace(".", "").isdigit()
+        return self.refusal(host) if is_address else None
+
     def _denied(self, address: Address) -> str | None:
         if _within(address, _METADATA):
             return "a cloud's metadata service"

@@ -13,10 +13,8 @@ import errno
 import hashlib
 import ssl
 from contextvars import ContextVar
-from functools import lru_cache
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -205,7 +203,7 @@ class HttpTransport:
     async def send(self, request: Request) -> Exchange:
         """Return what became of one request (see `Transport`)."""
         call = _Call(self._clock, self._max_body)
-        refusal = _refusal(self._policy, request.url)
+        refusal = self._policy.refusal_of_url(request.url)
         if refusal is not None:
             return call.exchange(self._timeout_ns, Fault.DENIED, refusal)
         running = _RUNNING.set(call)
@@ -232,14 +230,6 @@ class HttpTransport:
                     await _read(call, response)
             finally:
                 watch.cancel()
-
-
-@lru_cache(maxsize=64)
-def _refusal(policy: AddressPolicy, url: str) -> str | None:
-    """Check an address that is written as such: aiohttp asks no resolver about it."""
-    host = urlsplit(url).hostname or ""
-    is_address = ":" in host or host.replace(".", "").isdigit()
-    return policy.refusal(host) if is_address else None
 
 
 async def _read(call: _Call, response: aiohttp.ClientResponse) -> None:
@@ -312,4 +302,3 @@ _CERTIFICATE_WORDS: Final = {
     64: "tls_wrong_host",
 }
 """By OpenSSL's verification code."""
-

@@ -27,7 +27,7 @@ class Page:
     period_word: str
     open_words: tuple[str, ...]
     rows: tuple[SummaryRow, ...]
-    strip: Chart
+    strip: Chart | None
     breaches: tuple[BreachSection, ...]
     credit: CreditTable | None
     deadlines: tuple[str, ...]

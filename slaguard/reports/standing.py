@@ -11,7 +11,7 @@ from slaguard.reports.moments import Calendar, left, unit_of
 from slaguard.reports.subjects import Subject
 from slaguard.reports.words import clean, counted, listing, money, percent, title
 from slaguard.spec.explain_words import clock
-from slaguard.terms import Verdict
+from slaguard.terms import Source, Verdict
 
 NAME = 120
 """As much of a party's name as a heading shows."""
@@ -122,7 +122,7 @@ def _title(inputs: ClaimInputs, standing: Standing, period: str) -> str:
     evaluation = inputs.evaluation
     vendor = clean(evaluation.agreement.vendor, NAME)
     customer = clean(evaluation.agreement.customer, NAME)
-    broken = counted(len(evaluation.breached), "promise")
+    broken = counted(len({result.name for result in evaluation.breached}), "promise")
     match standing:
         case Standing.CLAIM:
             return f"{vendor} owes {customer} {_amount(evaluation.credits)}"
@@ -182,7 +182,8 @@ def _second_box(inputs: ClaimInputs, standing: Standing, calendar: Calendar) -> 
     kept = sum(r.verdict is Verdict.COMPLIANT for r in evaluation.objectives)
     total = len(evaluation.objectives)
     rest = [title(r.name) for r in evaluation.objectives if r.verdict is not Verdict.COMPLIANT]
-    below = f"not kept or not decided: {listing(rest[:4])}" if rest else "all of them"
+    names = list(dict.fromkeys(rest))
+    below = f"not kept or not decided: {listing(names[:4])}" if rest else "all of them"
     return Box("promises kept", f"{kept} of {total}", below)
 
 
@@ -207,7 +208,7 @@ def _watched_box(evaluation: Evaluation, found: tuple[Subject, ...]) -> Box:
     words = f"of the {unit}" + ("" if evaluation.period.closed else " so far")
     if least.by_intervals and result.unknown and result.estimate.population:
         words += f"; {result.unknown:,} of {result.estimate.population:,} intervals not watched"
-    elif not least.by_intervals and result.unmeasured:
+    elif result.source is Source.PROBE and result.unmeasured:
         words = f"of what we asked; {result.unmeasured:,} brought no result through our own fault"
     if len({subject.result.coverage for subject in found}) > 1:
         words += f" (least for {least.label})"

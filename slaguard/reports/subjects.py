@@ -8,10 +8,10 @@ from typing import Final
 
 from slaguard.evaluation.result import EventPart, ObjectiveResult
 from slaguard.records import NS_PER_MS, Span, merge_spans
-from slaguard.reports.inputs import ClaimInputs, heading
+from slaguard.reports.inputs import ClaimInputs
 from slaguard.reports.moments import Calendar
 from slaguard.reports.tally import ReportRefused, Steps, Tally, must_equal, steps_of, tally
-from slaguard.reports.words import title
+from slaguard.reports.words import clean, title
 from slaguard.spec.model import BinRule, ErrorRateRuns, Objective, Percentile, SampleProportion
 from slaguard.spec.scalars import Quantity
 from slaguard.stats import fixed_ci
@@ -31,18 +31,24 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """Return the promise's name as a heading."""
-        return title(heading(self.result))
+        """Return the promise's name as a heading; its scope as the agreement writes it."""
+        scope = "" if self.result.scope == "all" else f" ({clean(self.result.scope, 80)})"
+        return f"{title(self.result.name)}{scope}"
 
     @property
     def label(self) -> str:
         """Return the promise's name as a label in a picture."""
-        return heading(self.result).replace("-", " ").replace("_", " ")
+        return self.name[:1].lower() + self.name[1:]
 
     @property
     def by_intervals(self) -> bool:
         """Tell whether the promise is judged over intervals of time."""
         return self.result.estimate.noun == "interval"
+
+    @property
+    def dated(self) -> bool:
+        """Tell whether anything of it can be shown over time."""
+        return self.by_intervals or bool(self.tally.n.any() or self.tally.unmeasured.any())
 
     @property
     def breached(self) -> bool:

@@ -64,7 +64,7 @@ def outcomes(objective: Objective) -> list[str]:
         if codes:
             lines.append(f"{opening}, whatever the status says: calls that failed with {listing(map(value, codes), 'or')}.")
     if terms.timeout_after is not None:
-        lines.append(f"A caller waits {duration(terms.timeout_after)} before a call can count as timed out.")
+        lines.append(f"An answer that took longer than {duration(terms.timeout_after)} counts as timed out.")
     lines.append("A call that could not be measured is no evidence, neither good nor bad.")
     return lines
 

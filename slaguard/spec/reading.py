@@ -58,8 +58,6 @@ def read_bytes(path: Path, limit: int, place: Place) -> bytes:
         return read_regular(path, limit=limit, follow=True)
     except FileRefused as error:
         raise _refusal("E-SPEC-FILE", place, error.text, error.mend) from None
-    except IsADirectoryError:
-        raise _refusal("E-SPEC-FILE", place, "this is a directory, not a file", "name a regular file") from None
 
 
 def sha256_of(content: bytes) -> str:

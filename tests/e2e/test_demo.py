@@ -56,9 +56,9 @@ def test_the_demo_says_what_is_owed_by_when_and_what_it_wrote(month: Path) -> No
 
 
 def test_the_credit_is_the_ladders_step_of_the_fee_and_nothing_else(month: Path) -> None:
-    credits = result(month)["credits"]
-    assert (credits["claimable"], credits["point"], credits["currency"]) == ("1800.00", "1800.00", "EUR")
-    lines = {line["objective"]: line for line in credits["lines"]}
+    owed = result(month)["credits"]
+    assert (owed["claimable"], owed["point"], owed["currency"]) == ("1800.00", "1800.00", "EUR")
+    lines = {line["objective"]: line for line in owed["lines"]}
     assert lines["accuracy"]["counts"]
     assert not lines["hallucination"]["counts"]
 
@@ -114,7 +114,9 @@ def test_importing_the_records_twice_counts_them_once(month: Path) -> None:
 
 
 def test_fail_on_breach_ends_with_1(month: Path) -> None:
-    done = slaguard("evaluate", month / "agreement.yaml", "--ledger", month / "ledger", "--period", "2026-10", "--fail-on", "breach")
+    done = slaguard(
+        "evaluate", month / "agreement.yaml", "--ledger", month / "ledger", "--period", "2026-10", "--fail-on", "breach"
+    )
     assert done.returncode == 1
     assert "BREACH" in done.stdout
 

@@ -64,7 +64,9 @@ def test_the_parse_rate_is_a_promise_of_its_own(primes: dict[tuple[str, str], di
 
 
 def test_leetcode_acceptance_turns_on_the_code_fence(repo: Path, shared_data: Path) -> None:
-    rows = evaluate(repo, "llmdrift-leetcode.yaml", shared_data / "llmdrift" / "leetcode_easy.csv.gz", "llmdrift-leetcode", "2023-07")
+    rows = evaluate(
+        repo, "llmdrift-leetcode.yaml", shared_data / "llmdrift" / "leetcode_easy.csv.gz", "llmdrift-leetcode", "2023-07"
+    )
     assert [rows["accepted-raw", f"gpt-4-{v}"]["estimate"]["value"] for v in ("0314", "0613")] == ["0.52", "0.1"]
     assert [rows["accepted-fence-removed", f"gpt-4-{v}"]["estimate"]["value"] for v in ("0314", "0613")] == ["0.52", "0.7"]
 
@@ -99,7 +101,9 @@ def test_limits_are_the_callers_quota_when_the_contract_says_so(llmperf: dict[tu
     assert llmperf["errors-less-harness-and-limits", "lepton"]["verdict"] == "INSUFFICIENT"
 
 
-def test_five_calls_of_replicate_were_never_logged_and_are_not_good_ones(llmperf: dict[tuple[str, str], dict[str, Any]]) -> None:
+def test_five_calls_of_replicate_were_never_logged_and_are_not_good_ones(
+    llmperf: dict[tuple[str, str], dict[str, Any]],
+) -> None:
     row = llmperf["errors-as-logged", "replicate"]
     assert (row["estimate"]["n"], row["unmeasured"]) == (145, 5)
     assert (row["verdict"], row["reason"]) == ("INCONCLUSIVE", "NOT_OBSERVABLE")

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from slaguard.records import Adjudication, Coverage, Fact, Observation, Record, Score
-from slaguard.spec.model import Agreement
+from slaguard.spec.model import Agreement, Exclusion
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.terms import Attribution, Grade, Outcome, Source
 from tests.evaluation.world import DAY, MINUTE, START, agreement
@@ -19,8 +19,9 @@ from tests.evaluation.world import DAY, MINUTE, START, agreement
 RULES = ("mean_of_intervals", "error_rate_runs", "ratio", "percentile", "request_attainment", "sample_proportion")
 FAILING = ("error_500", "error_5xx", "timeout", "empty", "connection_error", "overloaded")
 MAPPED = tuple(o.value for o in Outcome if o not in {Outcome.OK, Outcome.UNMEASURED})
+SELDOM = ("refused", "rate_limited", "client_error", "unmeasured", "content_filtered", "auth_error")
 EDGE_MS = 100  # the limit that times are drawn around
-EXCLUDED_WORDS = {"selector": "quota", "window": "maintenance"}
+EDGE_NS = EDGE_MS * 1_000_000
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,8 @@ def _objective(rng: Random, rule: str, width: int, services: list[dict[str, Any]
         terms["service"] = rng.choice((["a"], ["a", "b"]))
     if _chance(rng, 0.2):
         terms["eligible"] = rng.choice((
-            {"stream": ["true"]}, {"output_tokens": {"more_than": "75"}}, {"input_tokens": {"at_most": "200"}, "status": ["200", "500"]},
-            {"total_time": {"less_than": "100ms"}}, {"attributes.nodes": {"at_least": "2"}},
+            {"stream": ["true"]}, {"output_tokens": {"more_than": "75"}}, {"attributes.nodes": {"at_least": "2"}},
+            {"input_tokens": {"at_most": "200"}, "status": ["200", "500"]}, {"total_time": {"less_than": "100ms"}},
         ))  # fmt: skip
     return terms
 
@@ -151,11 +152,8 @@ def _indicator(rng: Random, rule: str, width: int, limit: dict[str, str]) -> dic
         case _:
             event = rng.choice(("correct", "unsupported"))
             limit |= bounds["floor" if event == "correct" else "ceiling"]
-            grades = rng.choice((
-                {"correct": "ok", "wrong": "fail", "unparsed": "fail", "schema_error": "fail"},
-                {"correct": "ok", "unsupported": "fail"}, {"correct": "ok", "wrong": "fail", "unparsed": "drop", "unsupported": "fail"},
-            ))  # fmt: skip
-            return {"rule": rule, "event": event, "grading": rng.choice(("rule", "human", "judge")), "grades": grades}
+            grading = rng.choice(("rule", "human", "human", "judge"))
+            return {"rule": rule, "event": event, "grading": grading, "grades": rng.choice(GRADES)}
 
 
 def _outcomes(rng: Random) -> dict[str, Any]:
@@ -167,7 +165,9 @@ def _outcomes(rng: Random) -> dict[str, Any]:
     for outcome in rng.sample(MAPPED, rng.choice((0, 0, 2, 5))):
         terms[outcome] = rng.choice(("fail", "ok", "drop"))
     if _chance(rng, 0.3):
-        terms["codes"] = rng.choice(({"overloaded_error": "fail"}, {"quota": "drop", "overloaded_error": "ok"}, {"quota": "ok"}))
+        terms["codes"] = rng.choice(
+            ({"overloaded_error": "fail"}, {"quota": "drop", "overloaded_error": "ok"}, {"quota": "ok"})
+        )
     return terms
 
 
@@ -178,61 +178,73 @@ SELECTORS: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 
 
+GRADES: tuple[dict[str, str], ...] = (
+    {"correct": "ok", "wrong": "fail", "unparsed": "fail", "schema_error": "fail"},
+    {"correct": "ok", "unsupported": "fail", "wrong": "ok"},
+    {"correct": "ok", "wrong": "fail", "unparsed": "drop", "unsupported": "fail"},
+)
+
+
 def _exclusions(rng: Random) -> list[dict[str, Any]]:
-    out: list[dict[str, Any]] = []
-    for index in range(rng.choice((0, 0, 1, 1, 2, 3))):
-        common = {"id": f"x{index}", "clause": f"C {index}", "asserted_by": "vendor"}
-        if _chance(rng, 0.4):
-            out.append({
-                **common, "kind": "quota", "effect": "drop_records", "selector": rng.choice(SELECTORS), "proof": "request_field",
-            })  # fmt: skip
-            continue
-        window: dict[str, Any] = {
-            **common, "kind": "maintenance", "effect": rng.choice(("count_as_up", "remove_minutes", "drop_records")),
-            "notice": rng.choice(("0s", "10m", "72h")), "proof": "announcement",
-        }  # fmt: skip
-        if _chance(rng, 0.4):
-            window["cap"] = rng.choice(("90s", "5m", "20m"))
-        out.append(window)
-    return out
+    return [_exclusion(rng, f"x{i}") for i in range(rng.choice((0, 0, 1, 1, 2, 3)))]
+
+
+def _exclusion(rng: Random, name: str) -> dict[str, Any]:
+    common = {"id": name, "clause": f"C {name}", "asserted_by": "vendor"}
+    if _chance(rng, 0.4):
+        selector = rng.choice(SELECTORS)
+        return {**common, "kind": "quota", "effect": "drop_records", "selector": selector, "proof": "request_field"}
+    effect = rng.choice(("count_as_up", "remove_minutes", "drop_records"))
+    notice = rng.choice(("0s", "10m", "72h"))
+    window = {**common, "kind": "maintenance", "effect": effect, "notice": notice, "proof": "announcement"}
+    return window | ({"cap": rng.choice(("90s", "5m", "20m"))} if _chance(rng, 0.4) else {})
 
 
 # ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────────
 def _facts(rng: Random, contract: Agreement, period: ResolvedPeriod, as_of: int) -> list[Fact]:
     out: list[Fact] = []
-    minutes = (period.end - period.start) // MINUTE
     for exclusion in {e.id: e for o in contract.objectives for e in o.exclusions}.values():
-        starts: list[int | None] = [None]
-        for index in range(rng.choice((0, 1, 1, 2, 3)) if exclusion.selector is None else 0):
-            start = period.start + rng.randint(-5, minutes) * MINUTE + rng.choice((0, 0, 1, 30_000_000_000, -1))
-            length = rng.choice((1, MINUTE, 5 * MINUTE, 10 * MINUTE, 90_000_000_000))
-            early = (exclusion.notice or 0) * 1_000_000 + rng.choice((-1, -MINUTE, 0, 0, 1, MINUTE))
-            out.append(Fact(
-                id=f"{exclusion.id}-{index}", type="announcement", when=start - early, exclusion=exclusion.id, start=start,
-                end=start + length, recorded_at=rng.choice((None, None, None, as_of, as_of + 1)),
-            ))  # fmt: skip
-            starts.append(start)
-        for index in range(rng.choice((0, 0, 0, 1, 2))):
-            out.append(Fact(
-                id=f"{exclusion.id}-s{index}", type="exclusion_state", when=period.start + rng.randint(0, 3), exclusion=exclusion.id,
-                start=rng.choice(starts), state=rng.choice(("accepted", "contested", "rejected")),
-            ))  # fmt: skip
+        windows = rng.choice((0, 1, 1, 2, 3)) if exclusion.selector is None else 0
+        announced = [_announcement(rng, exclusion, i, period, as_of) for i in range(windows)]
+        starts = [None, *(f.start for f in announced)]
+        out += [*announced, *(_state(rng, exclusion.id, i, rng.choice(starts)) for i in range(rng.choice((0, 0, 0, 1, 2))))]
     return out
 
 
+def _announcement(rng: Random, exclusion: Exclusion, index: int, period: ResolvedPeriod, as_of: int) -> Fact:
+    minutes = (period.end - period.start) // MINUTE
+    start = period.start + rng.randint(-5, minutes) * MINUTE + rng.choice((0, 0, 1, 30_000_000_000, -1))
+    length = rng.choice((1, MINUTE, 5 * MINUTE, 10 * MINUTE, 90_000_000_000))
+    early = (exclusion.notice or 0) * 1_000_000 + rng.choice((-1, -MINUTE, 0, 0, 1, MINUTE))
+    known = rng.choice((None, None, None, as_of, as_of + 1))
+    return Fact(
+        id=f"{exclusion.id}-{index}",
+        type="announcement",
+        when=start - early,
+        exclusion=exclusion.id,
+        start=start,
+        end=start + length,
+        recorded_at=known,
+    )
+
+
+def _state(rng: Random, exclusion: str, index: int, start: int | None) -> Fact:
+    when, state = START + rng.randint(0, 3), rng.choice(("accepted", "contested", "rejected"))
+    return Fact(id=f"{exclusion}-s{index}", type="exclusion_state", when=when, exclusion=exclusion, start=start, state=state)
+
+
 def _records(rng: Random, rule: str, width: int, period: ResolvedPeriod, as_of: int) -> list[Record]:
-    out: list[Record] = []
-    for source in Source:
-        out += _coverage(rng, source, period)
-    by_interval = rule in {"mean_of_intervals", "error_rate_runs"}
-    times = _times(rng, width, period) if by_interval else [(t, None) for t in _scattered(rng, period)]
-    kept = rng.choice(("1", "1", None, "mixed"))
-    trouble = rng.choice((0.0, 0.05, 0.2, 0.5))
-    for index, (at, bad) in enumerate(times):
-        source = Source.PROBE if _chance(rng, 0.3) else Source.TRAFFIC
-        o = _call(rng, f"r{index}", at, source, trouble if bad is None else (0.9 if bad else 0.02), kept)
-        out.append(o)
-    if _chance(rng, 0.06):
+    out: list[Record] = [c for source in Source for c in _coverage(rng, source, period)]
+    kept, trouble = rng.choice(("1", "1", None, "mixed")), rng.choice((0.0, 0.05, 0.2, 0.5))
+    probes = rng.choice((0.0, 0.1, 0.5, 1.0))
+    if rule in {"mean_of_intervals", "error_rate_runs"}:
+        times = [(at, 0.9 if bad else 0.02) for at, bad in _times(rng, width, period)]
+    else:
+        times = [(at, trouble) for at in _scattered(rng, period)]
+    for index, (at, share) in enumerate(times):
+        source = Source.PROBE if _chance(rng, probes) else Source.TRAFFIC
+        out.append(_call(rng, f"r{index}", at, source, share, rng.choice(("1", "0.1")) if kept == "mixed" else kept))
+    if _chance(rng, 0.05):
         out += [_batch(rng, index, period) for index in range(rng.randint(1, 3))]
     if rule == "sample_proportion":
         out += _grades(rng, [o for o in out if isinstance(o, Observation)], as_of)
@@ -278,52 +290,81 @@ def _scattered(rng: Random, period: ResolvedPeriod) -> list[int]:
     return [rng.randint(period.start - MINUTE, period.end + MINUTE) for _ in range(size)]
 
 
-def _call(rng: Random, name: str, at: int | None, source: Source, trouble: float, kept: str | None) -> Observation:
-    outcome = "ok"
-    if _chance(rng, trouble):
-        outcome = rng.choice(FAILING if _chance(rng, 0.8) else MAPPED)
-    elif _chance(rng, 0.15):
-        outcome = rng.choice(("refused", "rate_limited", "client_error", "unmeasured", "content_filtered", "auth_error"))
-    time = rng.choice((0, 1, EDGE_MS * 1_000_000 - 1, EDGE_MS * 1_000_000, EDGE_MS * 1_000_000, EDGE_MS * 1_000_000 + 1, 200_000_000))
+TIMES = (0, 1, EDGE_NS - 1, EDGE_NS, EDGE_NS, EDGE_NS + 1, 2 * EDGE_NS)
+
+
+def _call(rng: Random, name: str, at: int, source: Source, trouble: float, kept: str | None) -> Observation:
+    late = _chance(rng, 0.1)
     return Observation(
-        id=name, outcome=Outcome(outcome), attribution=Attribution.HARNESS if _chance(rng, 0.05) else Attribution.NONE,
-        source=source, via="test", vendor="W" if _chance(rng, 0.03) else "V", sent_at=at,
-        recorded_at=at + rng.choice((0, 1, 7 * MINUTE, 30 * MINUTE)) if at is not None and _chance(rng, 0.1) else None,
-        model_requested=rng.choice(("model-a", "model-a", "model-b", None)), region=rng.choice(("eu", "eu", "asia", None)),
-        status=rng.choice((200, 500, None)), error_code=rng.choice((None, None, "overloaded_error", "quota")),
-        stream=rng.choice((True, True, False, None)), input_tokens=rng.choice((10, 200, 201, None)),
-        output_tokens=rng.choice((10, 75, 76, 76, 100)), grounded=rng.choice((True, False, False, False, None)),
-        inclusion_probability=rng.choice(("1", "0.1")) if kept == "mixed" else kept,
+        id=name,
+        outcome=Outcome(_outcome(rng, trouble)),
+        attribution=Attribution.HARNESS if _chance(rng, 0.05) else Attribution.NONE,
+        source=source,
+        via="test",
+        vendor="W" if _chance(rng, 0.03) else "V",
+        sent_at=at,
+        recorded_at=at + rng.choice((0, 1, 7 * MINUTE, 30 * MINUTE)) if late else None,
+        model_requested=rng.choice(("model-a", "model-a", "model-b", None)),
+        region=rng.choice(("eu", "eu", "asia", None)),
+        status=rng.choice((200, 500, None)),
+        error_code=rng.choice((None, None, "overloaded_error", "quota")),
+        stream=rng.choice((True, True, False, None)),
+        input_tokens=rng.choice((10, 200, 201, None)),
+        output_tokens=rng.choice((10, 75, 76, 76, 100)),
+        grounded=rng.choice((True, False, False, False, None)),
+        inclusion_probability=kept,
         attributes=rng.choice(({}, {"team": "red"}, {"team": "blue", "nodes": "2"}, {"nodes": "1"})),
-        time_to_first_token_ns=None if _chance(rng, 0.04) else time, total_time_ns=None if _chance(rng, 0.04) else time + rng.choice((0, 1)),
-    )  # fmt: skip
+        time_to_first_token_ns=None if _chance(rng, 0.04) else rng.choice(TIMES),
+        total_time_ns=None if _chance(rng, 0.04) else rng.choice(TIMES),
+    )
+
+
+def _outcome(rng: Random, trouble: float) -> str:
+    if _chance(rng, trouble):
+        return rng.choice(FAILING if _chance(rng, 0.8) else MAPPED)
+    return rng.choice(SELDOM) if _chance(rng, 0.12) else "ok"
 
 
 def _batch(rng: Random, index: int, period: ResolvedPeriod) -> Observation:
-    start = period.start if _chance(rng, 0.7) else period.start - 5 * DAY
+    """Draw a record without a clock of its own, whose batch lies in the period or begins long before it."""
     return Observation(
-        id=f"b{index}", outcome=Outcome.OK, attribution=Attribution.NONE, source=Source.TRAFFIC, via="test", vendor="V",
-        batch_start=start, batch_end=rng.choice((period.start + MINUTE, period.end)), total_time_ns=1, time_to_first_token_ns=1,
-        inclusion_probability="1", model_requested="model-a", stream=True, output_tokens=100,
-    )  # fmt: skip
+        id=f"b{index}",
+        outcome=Outcome.OK,
+        attribution=Attribution.NONE,
+        source=Source.TRAFFIC,
+        via="test",
+        vendor="V",
+        batch_start=period.start if _chance(rng, 0.7) else period.start - 5 * DAY,
+        batch_end=rng.choice((period.start + MINUTE, period.end)),
+        total_time_ns=1,
+        time_to_first_token_ns=1,
+        inclusion_probability="1",
+        model_requested="model-a",
+        stream=True,
+        output_tokens=100,
+    )
 
 
 def _grades(rng: Random, calls: Sequence[Observation], as_of: int) -> list[Record]:
     """Draw grades by people and by two scorers, some changed later, some not yet known."""
+    wrong, asked = rng.choice((0.0, 0.05, 0.2, 0.5, 0.9)), rng.choice((0.3, 0.8, 1.0, 1.0))
     out: list[Record] = []
-    wrong = rng.choice((0.0, 0.05, 0.2, 0.5, 0.9))
-    asked = rng.choice((0.3, 0.8, 1.0, 1.0))
     for o in calls:
-        if not _chance(rng, asked):
-            continue
-        rounds = 2 if _chance(rng, 0.1) else 1
-        for turn in range(rounds):
-            bad = rng.choice((Grade.WRONG, Grade.UNSUPPORTED, Grade.WRONG, Grade.UNSUPPORTED, Grade.UNPARSED))
-            grade = bad if _chance(rng, wrong) else Grade.UNSCORED if _chance(rng, 0.02) else Grade.CORRECT
-            when = rng.choice((as_of, as_of + 1)) if _chance(rng, 0.05) else START - DAY + turn
-            out.append(Adjudication(observation=o.id, grade=grade, by=f"panel{turn}", recorded_at=when))
-            if turn == 0:
-                out.append(Score(observation=o.id, scorer="exact@1", grade=grade, recorded_at=when))
-                if _chance(rng, 0.2):
-                    out.append(Score(observation=o.id, scorer="other@1", grade=Grade.WRONG, recorded_at=START - 2 * DAY))
+        if _chance(rng, asked):
+            out += _graded(rng, o.id, wrong, as_of)
+    return out
+
+
+def _graded(rng: Random, call: str, wrong: float, as_of: int) -> list[Record]:
+    out: list[Record] = []
+    for turn in range(2 if _chance(rng, 0.1) else 1):
+        grade = Grade.UNSCORED if _chance(rng, 0.02) else Grade.CORRECT
+        if _chance(rng, wrong):
+            grade = rng.choice((Grade.WRONG, Grade.UNSUPPORTED, Grade.WRONG, Grade.UNSUPPORTED, Grade.UNPARSED))
+        when = rng.choice((as_of, as_of + 1)) if _chance(rng, 0.05) else START - DAY + turn
+        out.append(Adjudication(observation=call, grade=grade, by=f"panel{turn}", recorded_at=when))
+        if turn == 0:
+            out.append(Score(observation=call, scorer="exact@1", grade=grade, recorded_at=when))
+            if _chance(rng, 0.2):
+                out.append(Score(observation=call, scorer="other@1", grade=Grade.WRONG, recorded_at=START - 2 * DAY))
     return out

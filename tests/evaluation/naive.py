@@ -1,53 +1,29 @@
 """The evaluation once more, written from the contracts page alone: slow, plain, and sharing nothing with the product.
 
-Lists of records, loops over intervals, fractions, and tails of distributions summed term by term. Where it and
-`slaguard.evaluation` disagree, one of them has misread the contract.
+Lists of records, loops over intervals, and fractions. Where it and `slaguard.evaluation` disagree, one of them has misread
+the contract.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
-from math import comb
+from itertools import pairwise
 from typing import Any
 
 from slaguard.records import Adjudication, Coverage, Fact, Observation, Record, Score
 from slaguard.spec.model import Agreement, Exclusion, Objective
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.terms import Count, Grade, Outcome, Reason, Source, Verdict
+from tests.evaluation.naive_verdict import ONE, ZERO, Tally, decide
 
 Span = tuple[int, int]
 MS = 1_000_000
 DAY = 86_400_000 * MS
-ONE, ZERO = Fraction(1), Fraction(0)
 
 
 # ── what is compared ────────────────────────────────────────────────────────────────────────────────────────────────
-@dataclass
-class Tally:
-    """One measurement: decided events, the bad ones among them, and what is not known."""
-
-    coverage: Fraction = ZERO
-    n: int = 0
-    bad: Fraction = ZERO
-    value: Fraction | None = None
-    total: int = 0  # decided events and those not known
-    best: Fraction = ZERO  # the share of bad events if all that is not known was good
-    worst: Fraction = ZERO  # and if it was bad
-    unknown: int = 0
-    census: bool = True
-    population: int | None = None
-    clockless: bool = False
-    dropped: int = 0
-    unmeasured: int = 0
-    taken: dict[str, int] = field(default_factory=dict)  # by exclusion: records or intervals
-    still: int = 0  # intervals that can still come to count
-
-    def take(self, exclusion: str) -> None:
-        self.taken[exclusion] = self.taken.get(exclusion, 0) + 1
-
-
 @dataclass
 class Ruling:
     """What one set of exclusions gives; `final` while the period is open: nothing that comes can change it."""
@@ -75,8 +51,8 @@ class Finding:
 
 
 def evaluate(
-    agreement: Agreement, period: ResolvedPeriod, records: Sequence[Record], facts: Sequence[Fact], as_of: int,
-) -> list[Finding]:  # fmt: skip
+    agreement: Agreement, period: ResolvedPeriod, records: Sequence[Record], facts: Sequence[Fact], as_of: int
+) -> list[Finding]:
     """Judge every promise in every scope."""
     services: dict[str, Any] = {s.id: s for s in agreement.services}
     return [
@@ -100,7 +76,7 @@ def union(spans: Iterable[Span]) -> list[Span]:
     given = [s for s in spans if s[0] < s[1]]
     edges = sorted({e for s in given for e in s})
     out: list[Span] = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         if not any(x <= a and b <= y for x, y in given):
             continue
         out = [*out[:-1], (out[-1][0], b)] if out and out[-1][1] == a else [*out, (a, b)]
@@ -133,7 +109,7 @@ def keeps(value: Fraction | int, bound: Any) -> bool:
     """Compare by cross-multiplied integers; the word is the strictness."""
     left, right = value.numerator * bound.value.denominator, bound.value.numerator * value.denominator
     how = {"at_least": left >= right, "at_most": left <= right, "more_than": left > right, "less_than": left < right}
-    return how[bound.word.value]
+    return bool(how[bound.word.value])
 
 
 def meets(o: Observation, conditions: Any) -> bool:
@@ -157,6 +133,9 @@ def meets_one(o: Observation, name: str, predicate: Any) -> bool:
 
 
 # ── one promise in one scope ────────────────────────────────────────────────────────────────────────────────────────
+Counted = list[tuple[Observation, Count]]
+
+
 @dataclass
 class Interval:
     """One interval: its valid requests and failures, whether it was watched and is over, which windows touch it."""
@@ -189,24 +168,37 @@ class Case:
         self.records = [r for r in self.records if known_at(r) <= self.as_of]
         self.facts = [f for f in self.facts if f.recorded_at is None or f.recorded_at <= self.as_of]
         self.open = self.as_of < self.period.end
-        self.scoped = {s: [o for o in self.records if isinstance(o, Observation) and self.in_scope(o, s)] for s in Source}
-        self.seen = {s: union((c.start, c.end) for c in self.records if isinstance(c, Coverage) and c.source is s) for s in Source}
+        calls = [r for r in self.records if isinstance(r, Observation)]
+        stated = [r for r in self.records if isinstance(r, Coverage)]
+        self.scoped = {s: [o for o in calls if self.in_scope(o, s)] for s in Source}
+        self.seen = {s: union((c.start, c.end) for c in stated if c.source is s) for s in Source}
         self.states = {e.id: self.states_of(e) for e in self.objective.exclusions}
 
     def judge(self, scope: str) -> Finding:
         source = self.choose()
-        accepted, both, bare = (self.rule_on(source, s) for s in ({"accepted"}, {"accepted", "contested"}, set[str]()))
+        accepted, bare = self.rule_on(source, {"accepted"}), self.rule_on(source, set())
+        both = self.rule_on(source, {"accepted", "contested"})
         disputed = {e for e, pairs in self.states.items() if any(state == "contested" for _, state in pairs)}
         verdict, reason, final = accepted.verdict, accepted.reason, accepted.final
         if both.verdict is not accepted.verdict:
             verdict, reason, final = Verdict.INCONCLUSIVE, Reason.CONTESTED_EXCLUSION, accepted.final and both.final
         provisional = self.open and not final
-        name = self.objective.name
-        return Finding(name, scope, source, verdict, reason, provisional, accepted, both if disputed else None, bare, disputed)
+        return Finding(
+            name=self.objective.name,
+            scope=scope,
+            source=source,
+            verdict=verdict,
+            reason=reason,
+            provisional=provisional,
+            accepted=accepted,
+            contested=both if disputed else None,
+            bare=bare,
+            disputed=disputed,
+        )
 
     def rule_on(self, source: Source, applied: set[str]) -> Ruling:
         tally = self.measure(source, applied)
-        verdict, reason, final = decide(self, tally)
+        verdict, reason, final = decide(self.objective, tally, is_open=self.open)
         return Ruling(tally, verdict, reason, final)
 
     def choose(self) -> Source:
@@ -312,8 +304,8 @@ class Case:
 
     # ── measuring ───────────────────────────────────────────────────────────────────────────────────────────────────
     def measure(self, source: Source, applied: set[str]) -> Tally:
-        tally = Tally()
-        records = list(self.counted(source, applied, tally))
+        tally = Tally(by_interval=self.by_interval)
+        records: Counted = list(self.counted(source, applied, tally))
         match self.rule.rule:
             case "mean_of_intervals":
                 self.mean(tally, self.line(source, applied, records, tally))
@@ -323,29 +315,34 @@ class Case:
                 self.share(tally, source, [(o, how) for o, how in records if placed(o, self.period.span)])
         return tally
 
-    def line(self, source: Source, applied: set[str], records: list[tuple[Observation, Count]], tally: Tally) -> list[Interval]:
+    def line(self, source: Source, applied: set[str], records: Counted, tally: Tally) -> list[Interval]:
         """Return the intervals of the period, and those around it that the rule looks at."""
         width = int(self.rule.bin) * MS
         start, end = self.period.span
+        around = self.around(width) * width
         marks = [(e, self.windows(e, applied)) for e in self.objective.exclusions if e.selector is None]
         marks = [(e, w) for e, w in marks if e.effect.value != "drop_records"]
-        around = self.around(width)
         out = []
-        for a in range(start - around * width, end + around * width, width):
-            b = a + width
-            counts = [how for o, how in records if o.sent_at is not None and a <= o.sent_at < b]
-            lost = any(o.outcome is Outcome.UNMEASURED and o.sent_at is not None and a <= o.sent_at < b for o in self.scoped[source])
-            own, over = start <= a < end, b <= self.as_of
-            seen = any(x <= a and b <= y for x, y in self.seen[source]) if source is Source.TRAFFIC else bool(counts)
-            touched = {e.effect.value for e, w in marks if own and touches((a, b), w)}
-            for e, w in marks:
-                if own and over and touches((a, b), w):
-                    tally.take(e.id)
-            seen = seen and over and not (lost and not counts)
-            removed = "remove_minutes" in touched
-            up = "count_as_up" in touched and not removed
-            out.append(Interval((a, b), len(counts), counts.count(Count.FAIL), seen, over, own, up, removed))
+        for a in range(start - around, end + around, width):
+            span = (a, a + width)
+            own, over = start <= a < end, span[1] <= self.as_of
+            touched = [e for e, w in marks if own and touches(span, w)]
+            for e in touched if over else []:
+                tally.take(e.id)
+            counts = [how for o, how in records if o.sent_at is not None and inside(o.sent_at, [span])]
+            removed = any(e.effect.value == "remove_minutes" for e in touched)
+            seen = over and self.watched(source, span, len(counts))
+            up = bool(touched) and not removed
+            out.append(Interval(span, len(counts), counts.count(Count.FAIL), seen, over, own, up, removed))
         return out
+
+    def watched(self, source: Source, span: Span, n: int) -> bool:
+        """Tell whether an interval was watched: wholly covered, or a probe answered; our own failures alone are no watching."""
+        if n == 0 and any(
+            o.outcome is Outcome.UNMEASURED and placed(o, span) for o in self.scoped[source] if o.sent_at is not None
+        ):
+            return False
+        return n > 0 if source is Source.PROBE else any(a <= span[0] and span[1] <= b for a, b in self.seen[source])
 
     def around(self, width: int) -> int:
         """Return how many intervals past both ends settle a run: k - 1, and what empty ones may carry it across."""
@@ -361,7 +358,7 @@ class Case:
         return int(beyond + furthest // width + 1)
 
     def small(self, i: Interval) -> bool:
-        return 0 < i.n < self.rule.min_requests
+        return 0 < i.n < int(self.rule.min_requests)
 
     def leaves(self, i: Interval) -> bool:
         """Tell whether a watched interval leaves the figure: too few requests, or none, where the clause says so."""
@@ -375,10 +372,13 @@ class Case:
         self.settle(tally, line, lost, lost)
 
     def runs(self, tally: Tally, line: list[Interval]) -> None:
-        low, high = ([ONE if d and not i.up else ZERO for i, d in zip(line, self.down(line, bad), strict=True)] for bad in (False, True))
-        self.settle(tally, line, low, high)
+        low, high = self.down(line, unseen_is_bad=False), self.down(line, unseen_is_bad=True)
+        self.settle(tally, line, self.lost(line, low), self.lost(line, high))
 
-    def down(self, line: list[Interval], unseen_is_bad: bool) -> list[bool]:  # noqa: FBT001
+    def lost(self, line: list[Interval], down: list[bool]) -> list[Fraction]:
+        return [ONE if here and not i.up else ZERO for i, here in zip(line, down, strict=True)]
+
+    def down(self, line: list[Interval], *, unseen_is_bad: bool) -> list[bool]:
         """Return which intervals are in a run of enough bad ones."""
         out = [False] * len(line)
         current: list[int] = []
@@ -404,33 +404,27 @@ class Case:
         tally.n, tally.bad = len(known), sum((a for _, a, _ in known), ZERO)
         tally.total = tally.population = len(part)
         tally.still = sum(not i.over for i, _, _ in own)
-        watchable = sum(i.over for i, _, _ in own)
-        tally.coverage = Fraction(watchable - tally.unknown, watchable) if watchable else Fraction(any(i.over and i.own for i in line))
+        over = sum(i.over for i, _, _ in own)
+        all_removed = not over and any(i.over and i.own for i in line)
+        tally.coverage = Fraction(over - tally.unknown, over) if over else Fraction(all_removed)
         if tally.n:
             tally.value = 1 - tally.bad / tally.n
         if part:
-            tally.best = tally.bad / len(part)
-            worst = [ONE if not (i.seen or i.up) and self.rule.rule == "mean_of_intervals" else b for i, _, b in part]
-            tally.worst = sum(worst, ZERO) / len(part)
+            whole = self.rule.rule == "mean_of_intervals"
+            worst = [ONE if whole and not (i.seen or i.up) else b for i, _, b in part]
+            tally.best, tally.worst = tally.bad / len(part), sum(worst, ZERO) / len(part)
 
-    def share(self, tally: Tally, source: Source, records: list[tuple[Observation, Count]]) -> None:
+    def share(self, tally: Tally, source: Source, records: Counted) -> None:
         """Measure a share of single requests or answers."""
-        all_of = [o for o in self.scoped[source] if placed(o, self.period.span)]
-        if source is Source.PROBE:
-            measured = [o for o in all_of if o.outcome is not Outcome.UNMEASURED]
-            tally.coverage = Fraction(len(measured), len(all_of)) if all_of else ZERO
-        else:
-            span = (self.period.start, max(self.period.start, min(self.period.end, self.as_of)))
-            tally.coverage = Fraction(length_within(self.seen[source], span), span[1] - span[0]) if span[1] > span[0] else ZERO
-        graded = self.rule.rule == "sample_proportion"
+        tally.coverage = self.coverage(source)
+        graded, defined = self.rule.rule == "sample_proportion", self.objective.decision.estimand == "defined_measure"
         fates = [(o, self.grade_fate(o, how) if graded else self.fate(o, how)) for o, how in records]
-        fates = [(o, fate) for o, fate in fates if fate != "leaves"]
-        words = [fate for _, fate in fates if fate != "drop"]
-        tally.bad, tally.n, tally.unknown = Fraction(words.count("bad")), words.count("bad") + words.count("good"), words.count("open")
+        counted = [(o, fate) for o, fate in fates if fate != "leaves"]
+        words = [fate for _, fate in counted if fate != "drop"]
+        tally.bad, tally.unknown = Fraction(words.count("bad")), words.count("open")
+        tally.n = words.count("bad") + words.count("good")
         tally.total = tally.n + tally.unknown
-        everyone = all(o.inclusion_probability == "1" for o, _ in fates)
-        defined = self.objective.decision.estimand == "defined_measure"
-        known = everyone or (defined if graded else source is Source.PROBE)
+        known = all(o.inclusion_probability == "1" for o, _ in counted) or (defined if graded else source is Source.PROBE)
         tally.population = len(words) if known else None
         tally.census = (known and "not asked" not in words) or (graded and defined)
         unwatched = 1 - tally.coverage if tally.census and not defined else ZERO
@@ -439,6 +433,14 @@ class Case:
             tally.worst = (tally.bad + tally.unknown) / tally.total * (1 - unwatched) + unwatched
         if tally.n:
             tally.value = self.shown(tally, records)
+
+    def coverage(self, source: Source) -> Fraction:
+        """Return the share watched: of the time so far, or of the probes those that measured something."""
+        if source is Source.PROBE:
+            slots = [o.outcome is not Outcome.UNMEASURED for o in self.scoped[source] if placed(o, self.period.span)]
+            return Fraction(sum(slots), len(slots)) if slots else ZERO
+        start, end = self.period.start, min(self.period.end, self.as_of)
+        return Fraction(length_within(self.seen[source], (start, end)), end - start) if end > start else ZERO
 
     def fate(self, o: Observation, how: Count) -> str:
         """Return what a request is in a rule over single requests."""
@@ -475,7 +477,7 @@ class Case:
                 latest, moment = r.grade, known_at(r)
         return latest
 
-    def shown(self, tally: Tally, records: list[tuple[Observation, Count]]) -> Fraction | None:
+    def shown(self, tally: Tally, records: Counted) -> Fraction | None:
         """Return the figure in the unit of the promise; a percentile among those that never answered has none."""
         if self.rule.rule != "percentile":
             share = tally.bad / tally.n
@@ -486,121 +488,3 @@ class Case:
             if Fraction(sum(t <= time for t in measured), tally.n) >= self.rule.p:
                 return Fraction(time)
         return None
-
-
-# ── deciding ────────────────────────────────────────────────────────────────────────────────────────────────────────
-Decided = tuple[Verdict, Reason, bool]
-
-
-def allowed(objective: Objective) -> Fraction:
-    """Return which share of the events may be bad."""
-    rule: Any = objective.indicator
-    if rule.rule == "percentile":
-        return Fraction(1 - rule.p)
-    return 1 - objective.bound.value if objective.bound.word.is_floor else objective.bound.value
-
-
-def broken(objective: Objective, share: Fraction) -> bool:
-    """Tell whether a share of bad events breaks the promise; one at the limit breaks only a strict one."""
-    strict = objective.bound.word.value in {"more_than", "less_than"} and objective.indicator.rule != "percentile"
-    return share > allowed(objective) or (strict and share == allowed(objective))
-
-
-def decide(case: Case, t: Tally) -> Decided:
-    """Return the verdict: first match wins."""
-    lacking = t.coverage < case.objective.min_coverage
-    if case.by_interval and t.clockless:
-        return Verdict.INSUFFICIENT, Reason.NO_CLOCK, False
-    if t.n == 0 and (lacking or t.unknown == 0):
-        return Verdict.INSUFFICIENT, Reason.LOW_COVERAGE if lacking else Reason.NO_TRAFFIC, False
-    if t.n == 0:
-        return (Verdict.INCONCLUSIVE, Reason.NOT_OBSERVABLE, False) if case.by_interval else (Verdict.INSUFFICIENT, Reason.UNGRADED, False)
-    if t.n < max(case.objective.decision.min_n, getattr(case.rule, "min_requests", 0) if not case.by_interval else 0):
-        return Verdict.INSUFFICIENT, Reason.N_BELOW_MIN, False
-    if not t.census:
-        return decide_open_sample(case, t, lacking=lacking) if case.open else decide_sample(case, t, lacking=lacking)
-    if case.open and case.by_interval and broken(case.objective, t.best * t.total / (t.total + t.still)):
-        return Verdict.BREACH, Reason.ERROR_BUDGET_EXHAUSTED, True
-    return decide_count(case, t, lacking=lacking)
-
-
-def decide_count(case: Case, t: Tally, *, lacking: bool) -> Decided:
-    """Compare both bounds: only where they agree is there a verdict."""
-    if broken(case.objective, t.best):
-        if case.open:
-            return Verdict.INCONCLUSIVE, Reason.BREACHING_TO_DATE, False
-        return Verdict.BREACH, Reason.COUNT_EXCEEDED, True
-    if not broken(case.objective, t.worst):
-        return Verdict.COMPLIANT, Reason.WITHIN_TO_DATE if case.open else Reason.COUNT_WITHIN, not case.open
-    if lacking:
-        return Verdict.INSUFFICIENT, Reason.LOW_COVERAGE, False
-    if t.unknown and not case.by_interval:
-        return Verdict.INSUFFICIENT, Reason.UNGRADED, False
-    return Verdict.INCONCLUSIVE, Reason.NOT_OBSERVABLE, False
-
-
-def decide_sample(case: Case, t: Tally, *, lacking: bool) -> Decided:
-    objective, bad, unknown = case.objective, int(t.bad), t.unknown
-    seen, alpha = t.n + t.unknown, case.objective.decision.alpha
-    if lacking:
-        return Verdict.INSUFFICIENT, Reason.LOW_COVERAGE, True
-    if objective.decision.rule == "point":
-        ends = {broken(objective, Fraction(bad + more, seen)) for more in (0, unknown)}
-        if len(ends) == 2:
-            return Verdict.INSUFFICIENT, Reason.UNGRADED, True
-        return (Verdict.BREACH if ends == {True} else Verdict.COMPLIANT), Reason.POINT_RULE, True
-    if fits_kept(objective, bad, seen, t.population) <= alpha:
-        return Verdict.BREACH, Reason.CLOSE_TEST, True
-    if fits_broken(objective, bad + unknown, seen, t.population) <= alpha:
-        return Verdict.COMPLIANT, Reason.CLOSE_TEST_COMPLY, True
-    if fits_broken(objective, 0, t.n, t.population) > alpha:
-        return Verdict.INSUFFICIENT, Reason.N_BELOW_MIN, True
-    if unknown and min(fits_kept(objective, bad, t.n, None), fits_broken(objective, bad, t.n, None)) <= alpha:
-        return Verdict.INSUFFICIENT, Reason.UNGRADED, True
-    return Verdict.INCONCLUSIVE, Reason.STRADDLES, True
-
-
-def decide_open_sample(case: Case, t: Tally, *, lacking: bool) -> Decided:
-    """Judge a sample of a period that is not over: never certified, at most at risk."""
-    objective = case.objective
-    if broken(objective, t.bad / t.n):
-        return Verdict.INCONCLUSIVE, Reason.AT_RISK, False
-    if lacking:
-        return Verdict.INSUFFICIENT, Reason.LOW_COVERAGE, False
-    if objective.decision.rule == "lower_bound" and fits_broken(objective, 0, t.n, t.population) > objective.decision.alpha:
-        return Verdict.INSUFFICIENT, Reason.N_BELOW_MIN, False
-    return Verdict.INCONCLUSIVE, Reason.STRADDLES, False
-
-
-# ── tails, term by term ─────────────────────────────────────────────────────────────────────────────────────────────
-def fits_kept(objective: Objective, bad: int, n: int, population: int | None) -> Fraction:
-    """Return the chance of so many bad ones or more while the promise is just kept."""
-    if allowed(objective) == 0:
-        return ZERO if bad or broken(objective, ZERO) else ONE
-    if population is None:
-        return sum((binomial(k, n, allowed(objective)) for k in range(bad, n + 1)), ZERO)
-    most = most_kept(objective, population)
-    return sum((hypergeometric(k, n, most, population) for k in range(bad, n + 1)), ZERO)
-
-
-def fits_broken(objective: Objective, bad: int, n: int, population: int | None) -> Fraction:
-    """Return the chance of so many bad ones or fewer while the promise is just broken."""
-    if allowed(objective) == 0:  # only all of them, all good, show that none is bad
-        return ZERO if bad == 0 and n == population and not broken(objective, ZERO) else ONE
-    if population is None:
-        return sum((binomial(k, n, allowed(objective)) for k in range(bad + 1)), ZERO)
-    fewest = min(most_kept(objective, population) + 1, population)
-    return sum((hypergeometric(k, n, fewest, population) for k in range(bad + 1)), ZERO)
-
-
-def most_kept(objective: Objective, population: int) -> int:
-    """Return the largest number of bad ones that keeps the promise, by trying them all."""
-    return max((k for k in range(population + 1) if not broken(objective, Fraction(k, population))), default=0)
-
-
-def binomial(k: int, n: int, share: Fraction) -> Fraction:
-    return comb(n, k) * share**k * (1 - share) ** (n - k)
-
-
-def hypergeometric(k: int, n: int, bad: int, population: int) -> Fraction:
-    return Fraction(comb(bad, k) * comb(population - bad, n - k), comb(population, n))

@@ -10,7 +10,19 @@ import pytest
 from slaguard.records import Fact, Observation, Record
 from slaguard.terms import Reason, Source, Verdict
 from tests.evaluation.world import (
-    MAINTENANCE, MEAN, MINUTE, OUTCOMES, RUNS, START, agreement, call, judge, minute, objective, period, watched,
+    MAINTENANCE,
+    MEAN,
+    MINUTE,
+    OUTCOMES,
+    RUNS,
+    START,
+    agreement,
+    call,
+    judge,
+    minute,
+    objective,
+    period,
+    watched,
 )  # fmt: skip
 
 
@@ -53,15 +65,15 @@ def test_an_empty_minute_breaks_a_run_or_carries_it_on_without_counting(empty_bi
 @pytest.mark.parametrize(("cross", "down"), [("attribute_minutes", 3), ("split", 0)])
 def test_a_run_across_the_start_counts_its_own_minutes_or_is_cut(cross: str, down: int) -> None:
     contract = agreement(objective({**RUNS, "cross_period": cross}, at_least="99.5%"))
-    calls: list[Record] = [c for i in (-2, -1, 0, 1, 2) for c in minute(i, 0, 10)] + [
-        c for i in range(3, 10) for c in minute(i, 10, 0)
-    ]
+    calls: list[Record] = [c for i in (-2, -1, 0, 1, 2) for c in minute(i, 0, 10)]
+    calls += [c for i in range(3, 10) for c in minute(i, 10, 0)]
     assert judge(contract, period(10), [watched(), *calls]).objectives[0].estimate.bad == down
 
 
 def test_a_run_across_the_end_is_settled_by_the_minutes_after_it() -> None:
     contract = agreement(objective(RUNS, at_least="99.5%"))
-    calls: list[Record] = [c for i in range(8) for c in minute(i, 10, 0)] + [c for i in range(8, 13) for c in minute(i, 0, 10)]
+    calls: list[Record] = [c for i in range(8) for c in minute(i, 10, 0)]
+    calls += [c for i in range(8, 13) for c in minute(i, 0, 10)]
     assert judge(contract, period(10), [watched(), *calls]).objectives[0].estimate.bad == 2
 
 
@@ -95,7 +107,9 @@ def test_uptime_is_exact_where_a_float_would_fall_on_the_other_side() -> None:
 # ── time not watched ────────────────────────────────────────────────────────────────────────────────────────────────
 def _gap(bad_minutes: int, gap: tuple[int, int], min_coverage: str) -> Any:
     contract = agreement(objective(MEAN, at_least="90%", min_coverage=min_coverage, source="traffic"))
-    calls: list[Record] = [c for i in range(100) if not gap[0] <= i < gap[1] for c in minute(i, *((0, 2) if i < bad_minutes else (2, 0)))]
+    calls: list[Record] = [
+        c for i in range(100) if not gap[0] <= i < gap[1] for c in minute(i, *((0, 2) if i < bad_minutes else (2, 0)))
+    ]
     return judge(contract, period(100), [watched(b=gap[0] * MINUTE), watched(a=gap[1] * MINUTE), *calls]).objectives[0]
 
 
@@ -149,14 +163,19 @@ def _maintained(announced_before_h: int, effect: str = "count_as_up", cap: str =
         id="a", type="announcement", when=start - announced_before_h * 60 * MINUTE, exclusion="maintenance",
         start=start, end=start + 60 * MINUTE,
     )  # fmt: skip
-    facts = [announced, *([Fact(id="s", type="exclusion_state", when=start, exclusion="maintenance", **state)] if state else [])]
+    facts = [
+        announced,
+        *([Fact(id="s", type="exclusion_state", when=start, exclusion="maintenance", **state)] if state else []),
+    ]
     return judge(contract, period(600), [watched(), *calls], facts)
 
 
 def test_maintenance_announced_in_time_counts_as_up_and_is_shown_with_its_clause() -> None:
     result = _maintained(72).objectives[0]
     assert (result.verdict, result.estimate.value) == (Verdict.COMPLIANT, 1)
-    assert [(e.id, e.clause, e.state, e.n, e.minutes) for e in result.excluded] == [("maintenance", "B 2.4", "accepted", 12, 60)]
+    assert [(e.id, e.clause, e.state, e.n, e.minutes) for e in result.excluded] == [
+        ("maintenance", "B 2.4", "accepted", 12, 60)
+    ]
     assert result.without_exclusions.verdict is Verdict.BREACH
 
 
@@ -185,12 +204,15 @@ def test_removed_minutes_leave_the_period_too() -> None:
 
 
 def test_an_excluded_record_leaves_before_intervals_are_formed_and_is_counted_under_its_clause() -> None:
-    quota = {"id": "quota", "clause": "B 3", "kind": "quota", "asserted_by": "vendor", "effect": "drop_records", "proof": "request_field",
-             "selector": {"outcome": {"values": ["rate_limited"]}}}  # fmt: skip
+    quota = {
+        "id": "quota", "clause": "B 3", "kind": "quota", "asserted_by": "vendor", "effect": "drop_records",
+        "proof": "request_field", "selector": {"outcome": {"values": ["rate_limited"]}},
+    }  # fmt: skip
     terms = objective(MEAN, at_least="99.5%", outcomes={**OUTCOMES, "rate_limited": "fail"}, exclusions=[quota])
     calls: list[Record] = [*minute(0, 3, 0), call(4 * MINUTE, "rate_limited"), *minute(6, 1, 0)]
     result = judge(agreement(terms), period(10), [watched(), *calls]).objectives[0]
     assert (result.estimate.value, [(e.id, e.n) for e in result.excluded]) == (1, [("quota", 1)])
+    assert result.without_exclusions is not None
     assert result.without_exclusions.value == 1 - Fraction(1, 8)
 
 

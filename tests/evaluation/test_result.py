@@ -41,8 +41,8 @@ def test_a_result_read_back_writes_the_same_bytes() -> None:
 
 
 def test_money_is_written_with_the_currencys_digits() -> None:
-    credits = json.loads(example().to_json())["credits"]
-    assert (credits["claimable"], credits["fee"]) == ("100.00", "1000.00")
+    owed = json.loads(example().to_json())["credits"]
+    assert (owed["claimable"], owed["fee"]) == ("100.00", "1000.00")
 
 
 @given(st.fractions(min_value=0, max_value=1))

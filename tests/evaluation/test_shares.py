@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +16,18 @@ from slaguard.evaluation.result import ObjectiveResult
 from slaguard.records import Adjudication, Observation, Record, Score
 from slaguard.terms import Attribution, Grade, Outcome, Reason, Source, Verdict
 from tests.evaluation.world import (
-    ACCURACY, HALLUCINATION, MINUTE, OUTCOMES, RATIO, START, agreement, call, judge, objective, period, watched,
+    ACCURACY,
+    HALLUCINATION,
+    MINUTE,
+    OUTCOMES,
+    RATIO,
+    START,
+    agreement,
+    call,
+    judge,
+    objective,
+    period,
+    watched,
 )  # fmt: skip
 
 
@@ -108,11 +120,19 @@ def test_only_records_known_by_then_count() -> None:
     assert (early.verdict, late.verdict) == (Verdict.COMPLIANT, Verdict.BREACH)
 
 
+def test_an_answer_later_than_the_contract_waits_is_a_timeout() -> None:
+    records = [call(i, total_time_ns=t * 10**9, n=i) for i, t in enumerate([59, 60, 61])]
+    waits = {**OUTCOMES, "timeout_after": "60s"}
+    result = share(RATIO, records, {"at_most": "1%"}, outcomes=waits)
+    assert (result.estimate.bad, result.estimate.n) == (1, 3)
+    assert share(RATIO, records, {"at_most": "1%"}, outcomes={**waits, "timeout": "ok"}).estimate.bad == 0
+
+
 # ── latency ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 P95 = {"rule": "percentile", "field": "time_to_first_token", "p": "95%", "failed": "exceed", "min_requests": "1"}
 
 
-def timed(times_ms: list[float], failed: int = 0) -> list[Observation]:
+def timed(times_ms: Sequence[float], failed: int = 0) -> list[Observation]:
     """Return calls with these times to the first token, and some that failed."""
     good = [call(i, time_to_first_token_ns=round(t * 1e6), n=i) for i, t in enumerate(times_ms)]
     return [*good, *[call(10_000 + i, "timeout", n=f"f{i}") for i in range(failed)]]
@@ -145,7 +165,13 @@ def test_a_good_call_without_a_time_is_not_decided() -> None:
 
 
 def test_the_share_within_a_limit_has_a_floor() -> None:
-    rule = {"rule": "request_attainment", "field": "total_time", "within": {"at_most": "2s"}, "failed": "miss", "min_requests": "1"}
+    rule = {
+        "rule": "request_attainment",
+        "field": "total_time",
+        "within": {"at_most": "2s"},
+        "failed": "miss",
+        "min_requests": "1",
+    }
     records = [call(i, total_time_ns=t * 1_000_000, n=i) for i, t in enumerate([2000] * 99 + [2001])]
     assert share(rule, records, {"at_least": "99%"}).verdict is Verdict.COMPLIANT
     assert share(rule, records, {"more_than": "99%"}).verdict is Verdict.BREACH
@@ -170,7 +196,7 @@ DEFINED = {"estimand": "defined_measure", "rule": "point", "alpha": "5%", "min_n
 BOUND = {"estimand": "realised", "rule": "lower_bound", "alpha": "5%", "min_n": "10"}
 
 
-def graded(counts: dict[str, int], ungraded: int = 0, people: bool = False, **fields: Any) -> list[Record]:  # noqa: FBT001, FBT002
+def graded(counts: dict[str, int], ungraded: int = 0, people: bool = False, **fields: Any) -> list[Record]:
     """Return answers with so many of each grade."""
     out: list[Record] = []
     for i, word in enumerate([w for w, n in counts.items() for _ in range(n)] + ["none"] * ungraded):
@@ -195,7 +221,10 @@ def test_the_score_on_the_agreed_questions_decides_without_statistics() -> None:
     result = proportion(ACCURACY, graded({"correct": 91, "wrong": 9}), {"at_least": "92%"}, decision=DEFINED)
     assert (result.verdict, result.reason, result.design) == (Verdict.BREACH, Reason.COUNT_EXCEEDED, "census")
     assert result.sentence == "91 of 100 answers correct, 92 needed"
-    assert proportion(ACCURACY, graded({"correct": 92, "wrong": 8}), {"at_least": "92%"}, decision=DEFINED).verdict is Verdict.COMPLIANT
+    assert (
+        proportion(ACCURACY, graded({"correct": 92, "wrong": 8}), {"at_least": "92%"}, decision=DEFINED).verdict
+        is Verdict.COMPLIANT
+    )
 
 
 def test_a_call_without_an_answer_leaves_the_score() -> None:
@@ -212,19 +241,39 @@ def test_an_answer_without_a_grade_is_a_bound_on_both_sides() -> None:
 
 
 def test_a_labelled_sample_is_not_called_compliant_before_it_shows_it() -> None:
-    few = proportion(HALLUCINATION, graded({"correct": 119, "unsupported": 1}, people=True, inclusion_probability=None), {"at_most": "2%"}, decision=BOUND)
+    few = proportion(
+        HALLUCINATION,
+        graded({"correct": 119, "unsupported": 1}, people=True, inclusion_probability=None),
+        {"at_most": "2%"},
+        decision=BOUND,
+    )
     assert (few.verdict, few.reason) == (Verdict.INSUFFICIENT, Reason.N_BELOW_MIN)
-    assert few.next.n_needed is not None and few.next.n_needed > 29
-    many = proportion(HALLUCINATION, graded({"correct": 400, "unsupported": 1}, people=True, inclusion_probability=None), {"at_most": "2%"}, decision=BOUND)
+    assert (few.next.n_needed or 0) > 29
+    many = proportion(
+        HALLUCINATION,
+        graded({"correct": 400, "unsupported": 1}, people=True, inclusion_probability=None),
+        {"at_most": "2%"},
+        decision=BOUND,
+    )
     assert (many.verdict, many.reason) == (Verdict.COMPLIANT, Reason.CLOSE_TEST_COMPLY)
 
 
 def test_a_labelled_sample_over_the_limit_is_a_breach_only_when_shown() -> None:
-    near = proportion(HALLUCINATION, graded({"correct": 193, "unsupported": 7}, people=True, inclusion_probability=None), {"at_most": "2%"}, decision=BOUND)
+    near = proportion(
+        HALLUCINATION,
+        graded({"correct": 193, "unsupported": 7}, people=True, inclusion_probability=None),
+        {"at_most": "2%"},
+        decision=BOUND,
+    )
     assert (near.verdict, near.reason) == (Verdict.INCONCLUSIVE, Reason.STRADDLES)
-    shown = proportion(HALLUCINATION, graded({"correct": 186, "unsupported": 14}, people=True, inclusion_probability=None), {"at_most": "2%"}, decision=BOUND)
+    shown = proportion(
+        HALLUCINATION,
+        graded({"correct": 186, "unsupported": 14}, people=True, inclusion_probability=None),
+        {"at_most": "2%"},
+        decision=BOUND,
+    )
     assert (shown.verdict, shown.reason, shown.estimate.method) == (Verdict.BREACH, Reason.CLOSE_TEST, "clopper-pearson")
-    assert shown.estimate.low > Fraction(2, 100)
+    assert (shown.estimate.low or 0) > Fraction(2, 100)
 
 
 def test_a_known_population_is_judged_by_the_hypergeometric_test() -> None:
@@ -235,7 +284,9 @@ def test_a_known_population_is_judged_by_the_hypergeometric_test() -> None:
 
 
 def test_all_answers_labelled_is_a_count() -> None:
-    result = proportion(HALLUCINATION, graded({"correct": 97, "unsupported": 3}, people=True), {"at_most": "2%"}, decision=BOUND)
+    result = proportion(
+        HALLUCINATION, graded({"correct": 97, "unsupported": 3}, people=True), {"at_most": "2%"}, decision=BOUND
+    )
     assert (result.verdict, result.reason, result.design) == (Verdict.BREACH, Reason.COUNT_EXCEEDED, "census")
 
 
@@ -249,7 +300,11 @@ def test_an_open_sampled_period_straddles_or_is_at_risk() -> None:
 
 def test_the_named_scorer_decides_and_no_other() -> None:
     answer = call(0)
-    records: list[Record] = [answer, Score(observation=answer.id, scorer="strict@1", grade=Grade.WRONG), Score(observation=answer.id, scorer="lenient@1", grade=Grade.CORRECT)]
+    records: list[Record] = [
+        answer,
+        Score(observation=answer.id, scorer="strict@1", grade=Grade.WRONG),
+        Score(observation=answer.id, scorer="lenient@1", grade=Grade.CORRECT),
+    ]
     decision = {**DEFINED, "min_n": "1"}
     for scorer, verdict in (("strict@1", Verdict.BREACH), ("lenient@1", Verdict.COMPLIANT)):
         assert proportion(ACCURACY, records, {"at_least": "92%"}, decision=decision, scorer=scorer).verdict is verdict
@@ -269,7 +324,9 @@ def test_the_first_source_with_enough_coverage_is_used_and_sources_are_never_mix
 def test_records_are_excluded_by_a_field(selector: dict[str, Any]) -> None:
     exclusion = {"id": "harness", "clause": "B 4", "kind": "harness", "asserted_by": "either", "effect": "drop_records",
                  "proof": "request_field", "selector": selector}  # fmt: skip
-    ours = [call(10**9 + i, "truncated", attribution=Attribution.HARNESS, attributes={"own": "yes"}, n=f"h{i}") for i in range(49)]
+    ours = [
+        call(10**9 + i, "truncated", attribution=Attribution.HARNESS, attributes={"own": "yes"}, n=f"h{i}") for i in range(49)
+    ]
     result = share(RATIO, [*calls(ok=101), *ours], {"at_most": "1%"}, exclusions=[exclusion])
     assert (result.verdict, result.estimate.n, result.excluded[0].n) == (Verdict.COMPLIANT, 101, 49)
     assert result.without_exclusions is not None

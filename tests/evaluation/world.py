@@ -92,7 +92,7 @@ def watched(a: int = -DAY, b: int = 40 * DAY, source: Source = Source.TRAFFIC) -
     return Coverage(source=source, start=START + a, end=START + b, via="test")
 
 
-def judge(  # noqa: PLR0913 - a world has many parts
+def judge(
     contract: Agreement, span: ResolvedPeriod, records: Sequence[Record], facts: Iterable[Fact] = (), as_of: int | None = None,
 ) -> Evaluation:  # fmt: skip
     """Evaluate a world after its period has closed, or at `as_of`."""

@@ -58,6 +58,7 @@ def payloads_of(directory: Path) -> set[int]:
 def test_thirty_killed_writers_lose_nothing_they_had_acknowledged(tmp_path: Path) -> None:
     chance = random.Random(7)
     acknowledged: dict[int, str] = {}
+    rows: dict[int, dict[str, Any]] = {}
     for cycle in range(CYCLES):
         for first, last, ids in killed_writer(tmp_path, cycle, chance.uniform(0, 0.12)):
             acknowledged.update(zip(range(first, last + 1), ids, strict=True))

@@ -69,9 +69,9 @@ def test_start_end_and_first_token_give_the_durations(tmp_path: Path) -> None:
 
 
 def test_the_only_column_of_times_is_the_time_whatever_its_name(tmp_path: Path) -> None:
-    found = take(tmp_path, "auto", "Zeitpunkt,status,ms\n2026-10-01T00:00:00Z,200,812\n")
+    found = take(tmp_path, "auto", "日時,status,ms\n2026-10-01T00:00:00Z,200,812\n")
     assert (found.one.sent_at, found.one.total_time_ns) == (START, 812_000_000)
-    assert any("'Zeitpunkt' is the only one that holds times" in w for w in found.report.warnings)
+    assert any("'日時' is the only one that holds times" in w for w in found.report.warnings)
 
 
 def test_words_of_success_and_known_words_of_failure_are_read(tmp_path: Path) -> None:

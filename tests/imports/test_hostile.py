@@ -103,7 +103,7 @@ def run(content: bytes, name: str, how: Mapping | str) -> None:
         path = Path(folder) / name
         path.write_bytes(content)
         imported = read([str(path)], how)
-        message = ""
+        message, records = "", list[Record]()
         try:
             records = list(imported)
         except SlaguardError as error:

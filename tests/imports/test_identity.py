@@ -91,6 +91,14 @@ def test_two_people_may_grade_one_answer(tmp_path: Path) -> None:
     assert [(a.by, a.grade) for a in found.adjudications] == [("ann", Grade.CORRECT), ("bob", Grade.WRONG)]
 
 
+def test_a_grade_of_a_call_that_contradicts_an_earlier_one_is_refused_with_it(tmp_path: Path) -> None:
+    scores = [{"human": "true", "by": "who", "grades": [{"grade": "correct"}]}]
+    text = "at,status,ms,n,who\n2026-10-01T00:00:00Z,200,5,1,ann\n2026-10-01T00:00:00Z,200,6,1,bob\n"
+    found = take(tmp_path, mapping(id=["n"], scores=scores), text)
+    assert [a.by for a in found.adjudications] == ["ann"]
+    assert found.report.refused_rows == 1
+
+
 def test_names_that_could_be_taken_for_each_other_are_not() -> None:
     assert named_id("m", ["a", "b"]) == "m:a/b"
     assert named_id("m", ["a/b"]) != named_id("m", ["a", "b"])

@@ -15,7 +15,17 @@ from slaguard.ledger.read import read
 from slaguard.ledger.rowlog import RowLog
 from slaguard.ledger.store import ColumnStore
 from slaguard.records import (
-    NS, Adjudication, Coverage, Evidence, Fact, Incident, Observation, ProbeMissed, ProbePlanned, Record, Score,
+    NS,
+    Adjudication,
+    Coverage,
+    Evidence,
+    Fact,
+    Incident,
+    Observation,
+    ProbeMissed,
+    ProbePlanned,
+    Record,
+    Score,
 )  # fmt: skip
 from slaguard.terms import Attribution, BoundWord, Grade, Outcome, Source
 from tests.ledger.oracle import in_python, in_sqlite

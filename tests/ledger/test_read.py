@@ -173,7 +173,7 @@ def test_a_writer_that_comes_while_a_closed_ledger_is_read_makes_the_reader_look
     ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load = reading._load
-    visits = []
+    visits: list[int] = []
 
     def visited(store: object, rows: sqlite3.Connection, path: Path) -> None:
         load(store, rows, path)  # type: ignore[arg-type]

@@ -8,7 +8,18 @@ import pytest
 from slaguard.evaluation.demands import Condition, Counts, Demands, Mark
 from slaguard.ledger.store import ColumnStore
 from slaguard.records import (
-    NS, NULL, Adjudication, Coverage, Fact, Incident, Observation, ProbeMissed, ProbePlanned, Record, Score, Table,
+    NS,
+    NULL,
+    Adjudication,
+    Coverage,
+    Fact,
+    Incident,
+    Observation,
+    ProbeMissed,
+    ProbePlanned,
+    Record,
+    Score,
+    Table,
 )  # fmt: skip
 from slaguard.terms import OUTCOME_CODE, BoundWord, Grade, Outcome, Source
 from tests.ledger.world import START, call
@@ -67,7 +78,7 @@ def test_repeated_grades_plans_and_documents_are_counted_too(store: ColumnStore)
     store.add(records)
     store.add(records)
     assert (store.repeated, store.conflicts) == (7, 0)
-    store.add([replace(records[0], grade=Grade.CORRECT), replace(records[4], when=START + 1)])  # type: ignore[arg-type, call-arg]
+    store.add([replace(records[0], grade=Grade.CORRECT), replace(records[4], when=START + 1)])  # type: ignore[arg-type]
     assert (store.repeated, store.conflicts) == (9, 2)
 
 
@@ -77,7 +88,8 @@ CORRECT, WRONG, UNPARSED, UNSUPPORTED = 0, 1, 2, 3
 
 
 def grade(store: ColumnStore, grader: str | None, as_of: int = LATER) -> list[int]:
-    return table(store, replace(GRADED, grader=grader, as_of=as_of)).column("grade").tolist()
+    found: list[int] = table(store, replace(GRADED, grader=grader, as_of=as_of)).column("grade").tolist()
+    return found
 
 
 def test_people_and_each_scorer_can_be_asked_for_and_any_scorer_means_the_latest_score(store: ColumnStore) -> None:

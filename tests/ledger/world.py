@@ -31,7 +31,7 @@ class Watch:
 
 def call(name: str, **values: Any) -> Observation:
     """One good call of our traffic, unless told otherwise."""
-    usual = {
+    usual: dict[str, Any] = {
         "outcome": Outcome.OK,
         "attribution": Attribution.NONE,
         "source": Source.TRAFFIC,

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -130,14 +130,14 @@ def test_a_key_the_vendor_refuses_is_seen_and_the_answer_is_no(
     monkeypatch.setenv("ACME_API_KEY", "another")
     configure(folder, vendor.base_url)
     assert probe("--once", "--slots", "3") == 1
-    assert "3 auth_error" in capsys.readouterr().out
+    assert "3 auth_error: invalid_api_key" in capsys.readouterr().out
 
 
 def test_a_vendor_that_is_not_there_is_an_outcome_and_the_doubt_is_told(folder: Path, capsys: Capture) -> None:
     configure(folder, "http://127.0.0.1:1/v1")
     assert probe("--once", "--slots", "3") == 1
     said = capsys.readouterr().out
-    assert "3 connection_error" in said
+    assert "3 connection_error: connection_refused" in said
     assert "name somebody else to try: control: HOST:PORT" in said
 
 
@@ -242,15 +242,19 @@ def test_a_dry_run_can_be_read_by_a_machine(folder: Path, capsys: Capture) -> No
     [
         pytest.param({"vendor": "Acme"}, "the Agreement's vendor is 'Acme AI', and there is 'Acme'", id="wrong vendor"),
         pytest.param({"adapter": "openay"}, "no adapter 'openay' is installed; there is openai", id="unknown adapter"),
-        pytest.param({"more": ", budget: {amount: 5.00 EUR, per: day}"}, "cannot be kept: nothing says what a call", id="no price"),
+        pytest.param(
+            {"more": ", budget: {amount: 5.00 EUR, per: day}"}, "cannot be kept: nothing says what a call", id="no price"
+        ),
         pytest.param({"more": ", golden_set: claims-qa@9"}, "did you mean claims-qa@4?", id="unknown questions"),
+        pytest.param({"base_url": "https://10.0.0.1/v1"}, "base_url is a private address (allow_private", id="private"),
+        pytest.param({"base_url": "https://169.254.169.254/v1"}, "base_url is a cloud's metadata service", id="metadata"),
         pytest.param({"more": ", evry: 5m"}, "did you mean every?", id="unknown key"),
     ],
 )
 def test_what_cannot_run_is_refused_with_one_clear_error(
     folder: Path, capsys: Capture, change: dict[str, Any], said: str
 ) -> None:
-    configure(folder, "https://api.acme.example/v1", **change)
+    configure(folder, **({"base_url": "https://api.acme.example/v1"} | change))
     assert probe("--once") == 2
     told = capsys.readouterr()
     assert said in told.err
@@ -292,5 +296,3 @@ def test_an_agreement_without_questions_asks_which_ones(folder: Path, capsys: Ca
     assert "say it in slaguard.yaml, with the probe: golden_set" in capsys.readouterr().err
     configure(folder, "https://api.acme.example/v1", more=", golden_set: claims-qa@4")
     assert probe("--dry-run") == 0
-
-

@@ -29,4 +29,7 @@ def test_a_target_that_listens_is_reached_and_one_that_does_not_is_not() -> None
 
 
 def test_a_name_that_nobody_knows_is_not_reached() -> None:
-    assert asyncio.run(control_of(Listen("nobody.invalid", 443), wait_s=1)()) is False
+    async def run() -> bool:
+        return await control_of(Listen("nobody.invalid", 443), wait_s=1)()
+
+    assert asyncio.run(run()) is False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -49,7 +50,7 @@ def test_every_slot_is_planned_asked_and_scored_as_the_vendor_knows_it_happened(
     assert {p.slot for p in planned} == {o.logical_request_id for o in observations}
     faults = {None: Outcome.OK, Fault.ERROR_500: Outcome.ERROR_500, Fault.RATE_LIMITED: Outcome.RATE_LIMITED}
     for one in observations:
-        truth = truths[one.request_id]
+        truth = truths[one.request_id or ""]
         assert (one.outcome, one.golden_item) == (faults[truth.fault], truth.item)
         assert (scores[one.id].grade if one.id in scores else None) == truth.grade
     assert set(tally.outcomes) == set(faults.values())
@@ -121,7 +122,9 @@ FAULTS = {
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("fault", list(Fault))
-def test_every_way_to_go_wrong_has_its_outcome(rig: Rig, tmp_path: Path, golden_set: Any, fault: Fault, is_stream: bool) -> None:
+def test_every_way_to_go_wrong_has_its_outcome(
+    rig: Rig, tmp_path: Path, golden_set: Any, fault: Fault, is_stream: bool
+) -> None:
     golden = replace(golden_set, parameters={**golden_set.parameters, "stream": True}) if is_stream else golden_set
 
     async def ask() -> None:
@@ -384,8 +387,6 @@ def test_a_very_long_answer_is_graded_whole_and_kept_in_part(rig: Rig, kept: Any
 
 @pytest.mark.slow
 def test_a_month_of_probes_takes_less_than_20_seconds_row_log_included(rig: Rig, tmp_path: Path) -> None:
-    import time
-
     async def ask() -> tuple[float, int]:
         async with rig(9000) as setting:
             with RowLog.open(tmp_path / "ledger", clock=setting.clock) as log:

@@ -78,7 +78,10 @@ def test_a_call_whose_cost_nobody_told_keeps_what_was_set_aside() -> None:
     st.lists(st.tuples(st.booleans(), st.integers(0, 1000), st.integers(0, 400)), max_size=40),
 )
 def test_a_budget_is_never_overdrawn_whatever_is_settled_when(limit: Decimal, steps: list[tuple[bool, int, int]]) -> None:
-    settings = {"budget": {"amount": f"{limit:.2f} EUR", "per": "day"}, "price": {"input": "250.00 EUR", "output": "250.00 EUR"}}
+    settings = {
+        "budget": {"amount": f"{limit:.2f} EUR", "per": "day"},
+        "price": {"input": "250.00 EUR", "output": "250.00 EUR"},
+    }
     purse = Purse.of(probe(**settings), PROMPT, REQUEST)
     under_way: list[Decimal] = []
     for take, asked, answered in steps:

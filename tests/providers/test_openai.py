@@ -212,7 +212,9 @@ def test_a_200_is_judged_by_what_it_carries(raw_vendor: Start, body: bytes, expe
         pytest.param(stream(EVENTS[:3]), Outcome.TRUNCATED, "none", id="no finish reason"),
         pytest.param(stream(EVENTS[:3]) + EVENTS[3][:20], Outcome.TRUNCATED, "none", id="half an event"),
         pytest.param(stream([EVENTS[0], b"data: {broken", *EVENTS[2:]]), Outcome.TRUNCATED, "done", id="a broken event"),
-        pytest.param(stream([EVENTS[0], b"data: " + json.dumps(ERROR).encode()]), Outcome.ERROR_BODY, "none", id="an error event"),
+        pytest.param(
+            stream([EVENTS[0], b"data: " + json.dumps(ERROR).encode()]), Outcome.ERROR_BODY, "none", id="an error event"
+        ),
         pytest.param(stream([EVENTS[0], EVENTS[3], EVENTS[5]]), Outcome.EMPTY, "done", id="no text"),
         pytest.param(stream([chunk({"refusal": "I cannot."}), EVENTS[5]]), Outcome.REFUSED, "done", id="refusal"),
         pytest.param(stream([chunk({}, "content_filter"), EVENTS[5]]), Outcome.CONTENT_FILTERED, "done", id="content filter"),
@@ -324,11 +326,15 @@ def test_a_stall_after_the_first_byte_is_a_time_out(raw_vendor: Start) -> None:
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["choices", "message", "delta", "content", "refusal", "usage", "error", "code", "index", "model", "id"]),
-        inner,
-        max_size=5,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["choices", "message", "delta", "content", "refusal", "usage", "error", "code", "index", "model", "id"]
+            ),
+            inner,
+            max_size=5,
+        )
     ),
     max_leaves=20,
 )

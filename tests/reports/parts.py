@@ -36,7 +36,7 @@ from slaguard.reports import ClaimInputs, Note
 from slaguard.reports.inputs import Companion
 from slaguard.spec.canonical import expand
 from slaguard.spec.model import Agreement
-from slaguard.stats import fixed_ci
+from slaguard.stats import fixed_ci, n_needed
 from slaguard.terms import Grade, Reason, Source, Verdict
 
 MINUTE = 60 * NS
@@ -61,7 +61,7 @@ HALLUCINATION = {
     "rule": "sample_proportion", "event": "unsupported", "grading": "human", "grades": {"correct": "ok", "unsupported": "fail"},
 }  # fmt: skip
 LATENCY = {"rule": "percentile", "field": "time_to_first_token", "p": "95%", "failed": "exceed", "min_requests": "100"}
-QUOTED = "Provider shall answer correctly at least ninety-two percent (92%) of the questions of the agreed set in each calendar month."
+QUOTED = "Provider shall answer correctly at least ninety-two percent (92%) of the questions of the agreed set in each month."
 
 
 def ns(text: str) -> int:
@@ -112,7 +112,7 @@ def chat_objectives() -> list[dict[str, Any]]:
         objective("uptime", UPTIME, exclusions=[MAINTENANCE], at_least="99.5%",
                   credits={"below 99.5%": "10%", "below 99%": "25%"}),
         objective("hallucination", HALLUCINATION, clause="Exhibit C 2", at_most="2%",
-                  decision={"estimand": "realised", "rule": "lower_bound", "alpha": "5%", "min_n": "0"}),
+                  decision={"estimand": "realised", "rule": "lower_bound", "alpha": "5%", "min_n": "300"}),
     ]  # fmt: skip
 
 
@@ -164,8 +164,9 @@ def _probe(world: World, draw: random.Random, number: int, start: int) -> dict[s
         "fingerprint": ("fp_9b21e7706c" if later else "fp_5f8c03a1d2") if outcome == "ok" else None,
         "status": {"ok": 200, "error_500": 500, "error_5xx": 503}.get(outcome), "golden_item": f"{kind}-{number % 60:03d}",
         "time_to_first_token_ns": took if outcome == "ok" else None, "inclusion_probability": "1",
-        "grade": ("correct" if right else "wrong") if outcome == "ok" else None, "scorer": "exact@1" if outcome == "ok" else None,
         "request_id": f"req-{number:05d}",
+        "grade": ("correct" if right else "wrong") if outcome == "ok" else None,
+        "scorer": "exact@1" if outcome == "ok" else None,
     }  # fmt: skip
 
 
@@ -240,8 +241,9 @@ def result(
     plain: dict[str, Any] = {
         "name": name, "scope": "all", "indicator": indicator, "clause": "Exhibit B 2.1", "clause_words": None,
         "verdict": verdict, "provisional": False, "reason": reason, "sentence": text, "unit": "ratio", "estimate": estimate,
-        "source": Source.PROBE, "design": "census", "grading": "none", "coverage": Fraction(1), "min_coverage": Fraction(95, 100),
-        "unknown": 0, "dropped": 0, "unmeasured": 0, "excluded": (), "with_contested": None, "without_exclusions": None,
+        "source": Source.PROBE, "design": "census", "grading": "none", "coverage": Fraction(1),
+        "min_coverage": Fraction(95, 100), "unknown": 0, "dropped": 0, "unmeasured": 0,
+        "excluded": (), "with_contested": None, "without_exclusions": None,
         "events": (), "next": NextPart(n_needed=None),
     }  # fmt: skip
     return ObjectiveResult.model_validate({**plain, **more})
@@ -337,13 +339,13 @@ def hallucination_result(n: int, bad: int, population: int, **more: Any) -> Obje
         "sample_proportion",
         Verdict.INSUFFICIENT,
         Reason.N_BELOW_MIN,
-        f"{n} answers, {n + 142} needed",
+        f"{n} answers, 300 needed",
         estimate,
         target=TargetPart(word="at_most", limit="2%"),
         grading="human",
         design="sample",
         clause="Exhibit C 2",
-        next=NextPart(n_needed=142),
+        next=NextPart(n_needed=max(300 - n, n_needed(bad, n, Fraction(2, 100), 0.05, population) or 0)),
     )
     return plain.model_copy(update=more)
 

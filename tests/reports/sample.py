@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from slaguard.evaluation.result import CreditLinePart, Estimate, ObjectiveResult, PeriodPart, TargetPart, Warning_
+from slaguard.evaluation.result import CreditLinePart, Estimate, ObjectiveResult, PeriodPart, TargetPart, WarningPart
 from slaguard.records import NS
 from slaguard.reports import ClaimInputs
 from slaguard.spec.model import Agreement
@@ -43,8 +43,10 @@ from tests.reports.parts import (
     variant,
 )  # fmt: skip
 
+MOCK = World()
 
-def mock_month(world: World = World(), *, terms: Agreement | None = None, **more: Any) -> ClaimInputs:
+
+def mock_month(world: World = MOCK, *, terms: Agreement | None = None, **more: Any) -> ClaimInputs:
     """A broken accuracy, an uptime kept in spite of an outage, a window and a gap, and too few graded answers."""
     terms = terms or agreement(*chat_objectives())
     frame = month(world)
@@ -58,7 +60,7 @@ def mock_month(world: World = World(), *, terms: Agreement | None = None, **more
     )  # fmt: skip
     owed = credit(line, claimable="1800.00") if broken else credit(claimable="0.00")
     told = "measured by our own probes, while the clause counts the customer's requests"
-    warning = Warning_(code="W-SPEC-PROBE", path="uptime/all", text=told)
+    warning = WarningPart(code="W-SPEC-PROBE", path="uptime/all", text=told)
     found_evaluation = evaluation(terms, results, credits=owed, warnings=(warning,), **more)
     return inputs(terms, found_evaluation, frame, facts=(ANNOUNCEMENT,), notes=(SIMULATED,))
 
@@ -94,8 +96,9 @@ def latency_breach() -> ClaimInputs:
         slow = failed or -(-(took or 0) // 10**6) > 2000
         rows.append({
             "id": f"t-{i:05d}", "outcome": "timeout" if failed else "ok", "source": "traffic", "via": "import:own",
-            "vendor": "Acme AI", "attribution": "vendor" if failed else "none", "sent_at": at, "ended_at": at + (took or 60 * NS),
-            "model_requested": "acme-large", "time_to_first_token_ns": took, "inclusion_probability": "1",
+            "vendor": "Acme AI", "attribution": "vendor" if failed else "none", "sent_at": at,
+            "ended_at": at + (took or 60 * NS), "model_requested": "acme-large",
+            "time_to_first_token_ns": took, "inclusion_probability": "1",
             "counts.first-token": "fail" if slow else "ok",
         })  # fmt: skip
     frame = pd.DataFrame(rows).astype({"sent_at": "Int64", "ended_at": "Int64", "time_to_first_token_ns": "Int64"})
@@ -148,7 +151,9 @@ def contested() -> ClaimInputs:
     bare = count_intervals(frame, excluded=False)
     applied, limit = replace(bare, lost=bare.lost - 12), Fraction(995, 1000)
     allowed = f"{float(bare.population * (1 - limit)):.1f} allowed"
-    told = f"{int(bare.lost)} intervals lost, {allowed}; with the contested exclusions {int(applied.lost)} intervals lost, {allowed}"
+    told = " intervals lost, ".join(
+        [f"{int(bare.lost)}", f"{allowed}; with the contested exclusions {int(applied.lost)}", allowed]
+    )
     one = uptime_result(
         bare,
         None,

@@ -22,6 +22,9 @@ TOO_SMALL = """
   .map(one => parseFloat(getComputedStyle(one).fontSize) * (one.getScreenCTM ? one.getScreenCTM().a : 1))
   .filter(size => size < 10.5).length
 """
+SHOWN = """
+[...document.querySelectorAll('figure svg:not(.swatch)')].filter(svg => svg.getBoundingClientRect().width > 0).length
+"""
 OVERLAPS = """
 [...document.querySelectorAll('figure svg')].filter(svg => svg.getBoundingClientRect().width > 0).flatMap(svg => {
   const boxes = [...svg.querySelectorAll('text')].map(text => [text.textContent, text.getBoundingClientRect()]);
@@ -65,9 +68,7 @@ def seen(claims: Claims, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
                     "small": await tab.run(TOO_SMALL),
                     "overlaps": await tab.run(OVERLAPS),
                     "styled": await tab.run("getComputedStyle(document.querySelector('main')).maxWidth"),
-                    "charts": await tab.run(
-                        "[...document.querySelectorAll('figure svg:not(.swatch)')].filter(s => s.getBoundingClientRect().width > 0).length"
-                    ),
+                    "charts": await tab.run(SHOWN),
                     "figures": await tab.run("document.querySelectorAll('figure').length"),
                     "requests": list(tab.requests),
                     "messages": list(tab.messages),

@@ -17,7 +17,7 @@ Claims = Callable[[str], ClaimInputs]
 def events(claim: ClaimInputs) -> list[icalendar.Event]:
     content = deadlines_ics(claim)
     assert content is not None
-    return list(icalendar.Calendar.from_ical(content).walk("VEVENT"))
+    return [one for one in icalendar.Calendar.from_ical(content).walk("VEVENT") if isinstance(one, icalendar.Event)]
 
 
 def with_deadlines(claim: ClaimInputs, *found: DeadlinePart, **more: object) -> ClaimInputs:

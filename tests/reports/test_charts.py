@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from slaguard.reports.charts.canvas import every, ticks
 from slaguard.reports.charts.classes import before_after
 from slaguard.reports.charts.days import Days
 from slaguard.reports.charts.latency import times_of
+from slaguard.reports.claim import render_claim
 from slaguard.reports.moments import Calendar
 from slaguard.reports.subjects import Subject, subjects
 from slaguard.reports.svg import Drawing, write
@@ -32,7 +34,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def strip(claim: ClaimInputs) -> Chart:
     found = subjects(claim, CALENDAR)
-    return strip_chart(found, changes(claim.records), claim.evaluation.period, claim.evaluation.as_of, CALENDAR)
+    drawn = strip_chart(found, changes(claim.records), claim.evaluation.period, claim.evaluation.as_of, CALENDAR)
+    assert drawn is not None
+    return drawn
 
 
 def every_chart(claim: ClaimInputs) -> list[Chart]:
@@ -84,14 +88,27 @@ def test_nothing_is_drawn_outside_the_picture(claims: Claims, name: str) -> None
                 assert y + h <= height + 0.1
 
 
+def test_without_a_time_on_any_record_there_is_no_strip(claims: Claims) -> None:
+    claim = claims("scopes")
+    timeless = replace(claim, records=claim.records.assign(sent_at=pd.Series(pd.NA, claim.records.index, dtype="Int64")))
+    found = subjects(timeless, CALENDAR)
+    assert strip_chart(found, (), claim.evaluation.period, claim.evaluation.as_of, CALENDAR) is None
+    assert day_chart("d", found[0], ()) is None
+    assert "so nothing can be shown by day" in render_claim(timeless, {})
+
+
+def test_labels_have_the_room_they_need(claims: Claims) -> None:
+    assert 'text-anchor="end">errors (eu)</text>' in strip(claims("scopes")).wide
+
+
 def test_a_mark_that_means_something_can_be_told_without_colour(claims: Claims) -> None:
     chart = strip(claims("mock_month"))
     assert "url(#stripw-excluded)" in chart.wide
     assert "url(#stripw-unwatched)" in chart.wide
     assert 'id="stripn-excluded"' in chart.narrow
     assert [mark.words for mark in chart.marks] == [
-        "down: the taller, the more was lost", "a day that missed the promise", "excluded by the contract", "not watched", "kept",
-        "a sample too small to tell by day", "the model changed",
+        "down: the taller, the more was lost", "a day that missed the promise", "excluded by the contract", "not watched",
+        "kept", "a sample too small to tell by day", "the model changed",
     ]  # fmt: skip
 
 

@@ -18,7 +18,8 @@ Claims = Callable[[str], ClaimInputs]
 def test_the_pack_holds_everything_and_its_manifest_proves_it(claims: Claims, tmp_path: Path) -> None:
     written = write_claim_pack(claims("mock_month"), tmp_path / "claim")
     assert [path.name for path in written] == [
-        "claim.html", "agreement.yaml", "records.csv", "facts.jsonl", "evaluation.json", "claim.xlsx", "deadlines.ics", "manifest.txt",
+        "claim.html", "agreement.yaml", "records.csv", "facts.jsonl", "evaluation.json", "claim.xlsx",
+        "deadlines.ics", "manifest.txt",
     ]  # fmt: skip
     lines = (tmp_path / "claim" / "manifest.txt").read_text().splitlines()
     assert {name: digest for digest, name in (line.split("  ") for line in lines)} == {

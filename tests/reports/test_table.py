@@ -78,7 +78,7 @@ FORMULAS = [
 @pytest.mark.parametrize("text", FORMULAS)
 def test_a_cell_that_a_spreadsheet_would_act_on_is_harmless_and_comes_back(claims: Claims, text: str) -> None:
     claim = claims("latency_breach")
-    frame = claim.records.head(1).assign(model_returned=text, attributes=[{text or "empty": text}])
+    frame = claim.records.head(1).assign(model_returned=text, attributes=pd.Series([{text or "empty": text}]))
     content = records_csv(replace(claim, records=frame, companions=()))
     (row,) = rows(content)
     for cell in row.values():
@@ -96,7 +96,8 @@ texts = st.text(st.characters(codec="utf-8"), max_size=12)
 def test_any_text_comes_back(model: str, item: str, attributes: dict[str, str]) -> None:
     one = Observation(
         id="x", outcome=Outcome.OK, attribution=Attribution.NONE, source=Source.PROBE, via="agent", vendor="v",
-        sent_at=1_790_812_800_123_456_789, model_returned=model, golden_item=item, attributes=attributes, stream=True, attempt=2,
+        sent_at=1_790_812_800_123_456_789, model_returned=model, golden_item=item, attributes=attributes, stream=True,
+        attempt=2,
     )  # fmt: skip
     frame = pd.DataFrame([{f: getattr(one, f) for f in one.__dataclass_fields__}])
     assert list(observations(frame)) == [one]
@@ -104,7 +105,8 @@ def test_any_text_comes_back(model: str, item: str, attributes: dict[str, str]) 
 
 def test_attributes_may_stand_in_columns_of_their_own(claims: Claims) -> None:
     claim = claims("latency_breach")
-    frame = claim.records.head(2).assign(**{"attributes.nodes": ["4", None], "attributes.a b": ["=1", "2"]})
+    frame = claim.records.head(2).copy()
+    frame["attributes.nodes"], frame["attributes.a b"] = ["4", None], ["=1", "2"]
     found = list(read_back(records_csv(replace(claim, records=frame, companions=()))))
     assert [dict(one.attributes) for one in found if isinstance(one, Observation)] == [
         {"nodes": "4", "a b": "=1"},

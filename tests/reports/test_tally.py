@@ -48,10 +48,6 @@ def test_every_day_adds_up_to_the_evaluation(claims: Claims) -> None:
     assert gaps((accuracy, uptime, people)) == (GAP,)
 
 
-def changed(claim: ClaimInputs, **columns: list[object]) -> ClaimInputs:
-    return replace(claim, records=claim.records.assign(**columns))
-
-
 def test_a_report_on_other_records_than_those_evaluated_is_refused(claims: Claims) -> None:
     claim = claims("mock_month")
     with pytest.raises(
@@ -72,7 +68,7 @@ def test_a_report_whose_outages_do_not_add_up_is_refused(claims: Claims) -> None
     evaluation = claim.evaluation.model_copy(update={"objectives": tuple(results)})
     kept = [event for event in results[1].events if event.kind == "down"]
     assert sum(event.lost for event in kept) != results[1].estimate.bad
-    with pytest.raises(ReportRefused, match="uptime: .* intervals lost in the records"):
+    with pytest.raises(ReportRefused, match=r"uptime: .* intervals lost in the records"):
         subjects(replace(claim, evaluation=evaluation), CALENDAR)
 
 

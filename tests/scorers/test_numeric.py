@@ -61,7 +61,22 @@ def test_a_number_is_read_as_people_write_it(text: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "none", "NaN", "Infinity", "-", "1/3", "3 of 4", "2026-03-04", "12:30", "1,23,456.7.8", "1.2.3", "four", "x5", "\u0663"],
+    [
+        "",
+        "none",
+        "NaN",
+        "Infinity",
+        "-",
+        "1/3",
+        "3 of 4",
+        "2026-03-04",
+        "12:30",
+        "1,23,456.7.8",
+        "1.2.3",
+        "four",
+        "x5",
+        "\u0663",
+    ],
 )
 def test_what_is_not_one_number_is_none(text: str) -> None:
     assert number(text) is None

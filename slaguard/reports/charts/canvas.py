@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -32,6 +32,7 @@ class Layout:
         return self.labels > 0
 
 
+MOST_ROOM: Final = 270
 WIDE: Final = Layout("w", 820, 128)
 NARROW: Final = Layout("n", 324, 0)
 
@@ -100,8 +101,14 @@ def every(count: int, most: int) -> tuple[int, ...]:
         return tuple(range(count))
     step = next(s for s in (2, 5, 7, 10, 14, 28, count) if count <= s * most)
     inner = (i - 1 for i in range(step, count + 1, step))
-    kept = (i for i in inner if i >= step / 2 and count - 1 - i >= step / 2)
+    kept = (i for i in inner if i >= step / 2 and 4 * (count - 1 - i) >= 3 * step)
     return (0, *kept, count - 1)
+
+
+def room_for(labels: Iterable[str]) -> int:
+    """Return how much room labels need at the left of a plot, within reason."""
+    longest = max(map(len, labels), default=0)
+    return min(max(WIDE.labels, int(longest * CHARACTER) + 24), MOST_ROOM)
 
 
 def fits(x: float, words: str, right: float) -> bool:

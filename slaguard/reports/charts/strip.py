@@ -11,7 +11,7 @@ from slaguard.evaluation.result import PeriodPart
 from slaguard.records import NS
 from slaguard.reports import svg
 from slaguard.reports.changes import Change
-from slaguard.reports.charts.canvas import Chart, Layout, chart, every, fits
+from slaguard.reports.charts.canvas import CHARACTER, Chart, Layout, chart, every, fits, room_for
 from slaguard.reports.charts.strip_words import strip_marks, strip_words
 from slaguard.reports.moments import Calendar
 from slaguard.reports.subjects import Subject, gaps
@@ -38,6 +38,11 @@ class Strip:
     layout: Layout
 
     @property
+    def left(self) -> int:
+        """Return where the axis begins: beside the labels, or at the edge where they stand above."""
+        return room_for(subject.label for subject in self.subjects) if self.layout.is_wide else 0
+
+    @property
     def row_height(self) -> int:
         """Return the distance between rows: labels stand beside the bars, or above them."""
         return 38 if self.layout.is_wide else 46
@@ -60,7 +65,7 @@ class Strip:
 
     def x(self, ns: int) -> float:
         """Return the position of an instant."""
-        left, right = self.layout.labels, self.layout.width
+        left, right = self.left, self.layout.width
         return left + (right - left) * float(Fraction(ns - self.period.start, self.period.end - self.period.start))
 
     def y(self, row: int) -> int:
@@ -70,17 +75,20 @@ class Strip:
 
 def strip_chart(
     found: tuple[Subject, ...], changes: tuple[Change, ...], period: PeriodPart, as_of: int, calendar: Calendar
-) -> Chart:
-    """Return the picture of the whole period.
+) -> Chart | None:
+    """Return the picture of the whole period; None where no record has a time and no promise is over intervals.
 
     Args:
-        found: the promises; at least one.
+        found: the promises; those without anything that has a time are left out.
         changes: changes of the model.
         period: the period.
         as_of: what lies behind it is still to come.
         calendar: the contract's zone.
 
     """
+    found = tuple(subject for subject in found if subject.dated)
+    if not found:
+        return None
 
     def draw(layout: Layout, ident: str) -> Drawing:
         return _draw(Strip(found, changes, period, as_of, found[0].tally.steps, calendar, layout), ident)
@@ -108,7 +116,8 @@ def _draw(strip: Strip, ident: str) -> Drawing:
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _label(drawing: Drawing, strip: Strip, row: int, words: str) -> None:
     if strip.layout.is_wide:
-        drawing.text(strip.layout.labels - 12, strip.y(row) + 13, clean(words, 19), text_anchor="end")
+        most = int((strip.left - 12) / CHARACTER)
+        drawing.text(strip.left - 12, strip.y(row) + 13, clean(words, most), text_anchor="end")
     else:
         drawing.text(0, strip.y(row) - 5, clean(words, 48))
 

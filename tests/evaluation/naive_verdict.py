@@ -1,0 +1,167 @@
+"""The naive evaluation's second half: from a tally to a verdict, with the tails of the exact tests summed term by term."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import comb
+from typing import Any
+
+from slaguard.spec.model import Objective
+from slaguard.terms import Reason, Verdict
+
+ONE, ZERO = Fraction(1), Fraction(0)
+
+
+@dataclass
+class Tally:
+    """One measurement: decided events, the bad ones among them, and what is not known."""
+
+    by_interval: bool = False
+    coverage: Fraction = ZERO
+    n: int = 0
+    bad: Fraction = ZERO
+    value: Fraction | None = None
+    total: int = 0  # decided events and those not known
+    best: Fraction = ZERO  # the share of bad events if all that is not known was good
+    worst: Fraction = ZERO  # and if it was bad
+    unknown: int = 0
+    census: bool = True
+    population: int | None = None
+    clockless: bool = False
+    dropped: int = 0
+    unmeasured: int = 0
+    taken: dict[str, int] = field(default_factory=dict)  # by exclusion: records or intervals
+    still: int = 0  # intervals that can still come to count
+
+    def take(self, exclusion: str) -> None:
+        self.taken[exclusion] = self.taken.get(exclusion, 0) + 1
+
+
+Decided = tuple[Verdict, Reason, bool]
+"""Verdict, reason, and in an open period: nothing that still comes can change it."""
+
+
+def allowed(objective: Objective) -> Fraction:
+    """Return which share of the events may be bad."""
+    rule: Any = objective.indicator
+    if rule.rule == "percentile":
+        return Fraction(1 - rule.p)
+    return 1 - objective.bound.value if objective.bound.word.is_floor else objective.bound.value
+
+
+def broken(objective: Objective, share: Fraction) -> bool:
+    """Tell whether a share of bad events breaks the promise; one at the limit breaks only a strict one."""
+    strict = objective.bound.word.value in {"more_than", "less_than"} and objective.indicator.rule != "percentile"
+    return share > allowed(objective) or (strict and share == allowed(objective))
+
+
+def decide(objective: Objective, t: Tally, *, is_open: bool) -> Decided:
+    """Return the verdict: first match wins."""
+    short = too_little(objective, t)
+    if short is not None:
+        return *short, False
+    lacking = t.coverage < objective.min_coverage
+    if not t.census:
+        sample = decide_open_sample if is_open else decide_sample
+        return *sample(objective, t, lacking=lacking), False
+    if is_open and t.by_interval and broken(objective, t.best * t.total / (t.total + t.still)):
+        return Verdict.BREACH, Reason.ERROR_BUDGET_EXHAUSTED, True
+    return *decide_count(objective, t, lacking=lacking, is_open=is_open), False
+
+
+def too_little(objective: Objective, t: Tally) -> tuple[Verdict, Reason] | None:
+    """Return what there is to say where nothing, or too little, can be decided on, whatever the count."""
+    lacking = t.coverage < objective.min_coverage
+    least = max(objective.decision.min_n, 0 if t.by_interval else getattr(objective.indicator, "min_requests", 0))
+    if t.by_interval and t.clockless:
+        return Verdict.INSUFFICIENT, Reason.NO_CLOCK
+    if t.n == 0 and lacking:
+        return Verdict.INSUFFICIENT, Reason.LOW_COVERAGE
+    if t.n == 0 and t.unknown == 0:
+        return Verdict.INSUFFICIENT, Reason.NO_TRAFFIC
+    if t.n == 0 and not t.by_interval:
+        return Verdict.INSUFFICIENT, Reason.UNGRADED
+    if t.n == 0:
+        return Verdict.INCONCLUSIVE, Reason.NOT_OBSERVABLE
+    return (Verdict.INSUFFICIENT, Reason.N_BELOW_MIN) if t.n < least else None
+
+
+def decide_count(objective: Objective, t: Tally, *, lacking: bool, is_open: bool) -> tuple[Verdict, Reason]:
+    """Compare both bounds: only where they agree is there a verdict."""
+    if broken(objective, t.best):
+        over = Verdict.BREACH, Reason.COUNT_EXCEEDED
+        return (Verdict.INCONCLUSIVE, Reason.BREACHING_TO_DATE) if is_open else over
+    if not broken(objective, t.worst):
+        return Verdict.COMPLIANT, Reason.WITHIN_TO_DATE if is_open else Reason.COUNT_WITHIN
+    if lacking:
+        return Verdict.INSUFFICIENT, Reason.LOW_COVERAGE
+    if t.unknown and not t.by_interval:
+        return Verdict.INSUFFICIENT, Reason.UNGRADED
+    return Verdict.INCONCLUSIVE, Reason.NOT_OBSERVABLE
+
+
+def decide_sample(objective: Objective, t: Tally, *, lacking: bool) -> tuple[Verdict, Reason]:
+    bad, unknown, alpha = int(t.bad), t.unknown, objective.decision.alpha
+    if lacking:
+        return Verdict.INSUFFICIENT, Reason.LOW_COVERAGE
+    if objective.decision.rule == "point":
+        ends = {broken(objective, Fraction(bad + more, t.total)) for more in (0, unknown)}
+        if len(ends) == 2:
+            return Verdict.INSUFFICIENT, Reason.UNGRADED
+        return (Verdict.BREACH if ends == {True} else Verdict.COMPLIANT), Reason.POINT_RULE
+    if fits_kept(objective, bad, t.total, t.population) <= alpha:
+        return Verdict.BREACH, Reason.CLOSE_TEST
+    if fits_broken(objective, bad + unknown, t.total, t.population) <= alpha:
+        return Verdict.COMPLIANT, Reason.CLOSE_TEST_COMPLY
+    if fits_broken(objective, 0, t.n, t.population) > alpha:
+        return Verdict.INSUFFICIENT, Reason.N_BELOW_MIN
+    if unknown and min(fits_kept(objective, bad, t.n, None), fits_broken(objective, bad, t.n, None)) <= alpha:
+        return Verdict.INSUFFICIENT, Reason.UNGRADED
+    return Verdict.INCONCLUSIVE, Reason.STRADDLES
+
+
+def decide_open_sample(objective: Objective, t: Tally, *, lacking: bool) -> tuple[Verdict, Reason]:
+    """Judge a sample of a period that is not over: never certified, at most at risk."""
+    if broken(objective, t.bad / t.n):
+        return Verdict.INCONCLUSIVE, Reason.AT_RISK
+    if lacking:
+        return Verdict.INSUFFICIENT, Reason.LOW_COVERAGE
+    tested = objective.decision.rule == "lower_bound"
+    if tested and fits_broken(objective, 0, t.n, t.population) > objective.decision.alpha:
+        return Verdict.INSUFFICIENT, Reason.N_BELOW_MIN
+    return Verdict.INCONCLUSIVE, Reason.STRADDLES
+
+
+# ── tails, term by term ─────────────────────────────────────────────────────────────────────────────────────────────
+def fits_kept(objective: Objective, bad: int, n: int, population: int | None) -> Fraction:
+    """Return the chance of so many bad ones or more while the promise is just kept."""
+    if allowed(objective) == 0:
+        return ZERO if bad or broken(objective, ZERO) else ONE
+    if population is None:
+        return sum((binomial(k, n, allowed(objective)) for k in range(bad, n + 1)), ZERO)
+    most = most_kept(objective, population)
+    return sum((hypergeometric(k, n, most, population) for k in range(bad, n + 1)), ZERO)
+
+
+def fits_broken(objective: Objective, bad: int, n: int, population: int | None) -> Fraction:
+    """Return the chance of so many bad ones or fewer while the promise is just broken."""
+    if allowed(objective) == 0:  # only all of them, all good, show that none is bad
+        return ZERO if bad == 0 and n == population and not broken(objective, ZERO) else ONE
+    if population is None:
+        return sum((binomial(k, n, allowed(objective)) for k in range(bad + 1)), ZERO)
+    fewest = min(most_kept(objective, population) + 1, population)
+    return sum((hypergeometric(k, n, fewest, population) for k in range(bad + 1)), ZERO)
+
+
+def most_kept(objective: Objective, population: int) -> int:
+    """Return the largest number of bad ones that keeps the promise, by trying them all."""
+    return max((k for k in range(population + 1) if not broken(objective, Fraction(k, population))), default=0)
+
+
+def binomial(k: int, n: int, share: Fraction) -> Fraction:
+    return comb(n, k) * share**k * (1 - share) ** (n - k)
+
+
+def hypergeometric(k: int, n: int, bad: int, population: int) -> Fraction:
+    return Fraction(comb(bad, k) * comb(population - bad, n - k), comb(population, n))
