@@ -22,6 +22,10 @@ DEADLINE_WORDS: Final = {
 }
 
 
+TOTALS: Final = {Standing.CLAIM: "we claim", Standing.LATE: "was claimable", Standing.UNPRICED: "is due"}
+"""The last line of the credit, in the reports that show one."""
+
+
 @dataclass(frozen=True, slots=True)
 class CreditLine:
     """One line: what, the share of the fee, what it would pay alone, what it pays. `kind` is ``""``, ``aside`` or ``total``."""
@@ -44,22 +48,23 @@ class CreditTable:
 
 
 def credit_table(inputs: ClaimInputs, standing: Standing) -> CreditTable | None:
-    """Return the credit line by line; None where no money is asked for.
+    """Return the credit line by line; None where no money is asked for, and no line would explain why.
 
     Raises:
         ReportRefused: the lines do not add up to the amount claimed.
 
     """
     part = inputs.evaluation.credits
-    if part is None or standing not in {Standing.CLAIM, Standing.LATE}:
+    if part is None or standing not in TOTALS:
         return None
     must_add_up("the credit", [Fraction(line.amount) for line in part.lines], Fraction(part.claimable))
     paying = [line for line in part.lines if line.step is not None]
-    word = "we claim" if standing is Standing.CLAIM else "was claimable"
+    if not paying:
+        return None
     lines = (
         CreditLine("the fee of the period", "", "", money(part.fee, part.currency), "aside"),
         *(_line(part, line) for line in paying),
-        CreditLine(word, "", "", money(part.claimable, part.currency), "total"),
+        CreditLine(TOTALS[standing], "", "", money(part.claimable, part.currency), "total"),
     )
     shows_alone = any(line.alone is not None and line.alone != line.amount for line in paying)
     return CreditTable(lines, shows_alone, tuple(_remarks(part)))

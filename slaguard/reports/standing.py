@@ -9,7 +9,7 @@ from slaguard.evaluation.result import CreditsPart, DeadlinePart, Evaluation
 from slaguard.reports.inputs import ClaimInputs
 from slaguard.reports.moments import Calendar, left, unit_of
 from slaguard.reports.subjects import Subject
-from slaguard.reports.words import clean, counted, listing, money, percent, title
+from slaguard.reports.words import clean, counted, listing, money, percent, spaced, title
 from slaguard.spec.explain_words import clock
 from slaguard.terms import Source, Verdict
 
@@ -156,9 +156,15 @@ def _first_box(inputs: ClaimInputs, standing: Standing) -> Box:
         case Standing.LOOK:
             return Box("we claim", "nothing", "only the contract's own periods make a claim")
         case Standing.UNPRICED:
-            return Box("we claim", "nothing", "the contract pays no credit for this")
+            return Box("we claim", "nothing", _why_nothing(evaluation.credits))
         case _:
             return Box("we claim", "nothing", "no promise was shown to be broken")
+
+
+def _why_nothing(credit: CreditsPart | None) -> str:
+    """Say why a broken promise pays nothing: no ladder, or a rule that left its credit out."""
+    explained = [line.sentence for line in credit.lines if line.step is not None] if credit else []
+    return spaced(clean(explained[0], 160)) if explained else "the contract pays no credit for this"
 
 
 def _how_much(credit: CreditsPart) -> str:

@@ -122,8 +122,9 @@ def _at_most(agreement: Agreement) -> list[str]:
     base = fee_of_period(agreement)
     if base is None or not any(o.credits for o in agreement.objectives):
         return []
-    tops = [max((step.credit for step in o.credits), default=Fraction(0)) * _rows(o) for o in agreement.objectives]
     add_up = agreement.combine is not None and agreement.combine.across_objectives == "sum_to_cap"
+    each = [max((step.credit for step in o.credits), default=Fraction(0)) for o in agreement.objectives]
+    tops = [top * (_rows(o) if add_up else 1) for top, o in zip(each, agreement.objectives, strict=True)]
     most = Fraction(base.amount) * (sum(tops, Fraction(0)) if add_up else max(tops))
     most = min([most, *(_cap_amount(base, cap) for cap in agreement.caps)])
     amount = share_of(Money(Decimal(1), base.currency), most)

@@ -24,7 +24,7 @@ use: [house/faults@1, claim/written@1: {days: 30}]
 objectives:
   - name: errors
     clause: Exhibit B 3
-    use: errors/share-failed@1: {min_requests: 10}
+    use: [errors/share-failed@1: {min_requests: 10}]
     at_most: 1%
     credits: {above 1%: 10%}
 """

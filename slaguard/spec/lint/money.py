@@ -126,9 +126,11 @@ def _as_share(amount: Money | None, base: Money | None) -> Fraction | None:
 
 
 def combination(draft: Draft) -> Iterator[Problem]:
-    """E-SPEC-COMBINE: two priced promises say how they pay together."""
+    """E-SPEC-COMBINE: two priced promises, or one in several services, say how they pay together."""
     priced = _priced(draft)
-    if len(priced) > 1 and "combine" in draft.has and draft.agreement.combine is None:
+    rows = sum(len(view.objective.service or ("all",)) if "service" in view.has else 1 for view in priced)
+    if rows > 1 and "combine" in draft.has and draft.agreement.combine is None:
         names = " and ".join(str(view.objective.name) for view in priced[:2] if "name" in view.has)
+        names = names if len(priced) > 1 else f"the services of {names}"
         mend = "write `combine: greater_of` (the larger credit alone) or `combine: sum_to_cap`"
         yield draft.problem("E-SPEC-COMBINE", f"{names} both pay", mend, "combine", at_key=True)
