@@ -199,7 +199,8 @@ def answers(count: int, turns: int) -> dict[str, list[Turn]]:
             work[f"{name}: Counts"] = lambda _, asked=asked: measured(count, lambda: store.answer(asked))
             plain = PLAIN[name]
             work[f"{name}: plain GROUP BY"] = lambda _, plain=plain: measured(
-                count, lambda: store._duckdb.execute(plain).fetchnumpy()
+                count,
+                lambda: store._duckdb.execute(plain).fetchnumpy(),  # noqa: SLF001 - the peer works on the same columns
             )
         found = in_turns(turns, work)
     return {"made and put into columns": [loading], **found}
@@ -255,7 +256,8 @@ def main() -> None:
     options.add_argument("--records", type=int, default=20_000, help="records put on disk a turn")
     options.add_argument("--calls", type=int, default=1_000_000, help="calls in columns")
     options.add_argument("--turns", type=int, default=5)
-    options.add_argument("--out", type=Path, default=Path("ledger-benchmark.json"), help="where every turn is written")
+    out = Path(tempfile.gettempdir()) / "slaguard-ledger.json"
+    options.add_argument("--out", type=Path, default=out, help="where every turn is written")
     asked = options.parse_args()
     found = ingest(list(calls(asked.records)), asked.turns)
     found["row log into columns"] = [reading(100_000)]

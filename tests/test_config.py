@@ -60,6 +60,14 @@ def test_the_least_there_can_be_is_a_ledger() -> None:
     assert str(config.server.listen) == "127.0.0.1:7464"
 
 
+def test_the_configuration_in_the_documentation_is_accepted(repo: Path) -> None:
+    page = (repo / "docs" / "probes.md").read_text(encoding="utf-8")
+    config = read(page.split("```yaml\n")[1].split("```")[0])
+    assert set(config.model_dump(exclude_none=True)) == set(Config.model_fields)
+    for part in (config.vendors["Acme AI"], config.probes[0]):
+        assert part.model_dump(exclude_none=True).keys() == type(part).model_fields.keys()
+
+
 def test_it_is_written_back_as_it_was_read() -> None:
     config = read(FIRST_CONTACT)
     again = Config.model_validate(json.loads(config.model_dump_json(exclude_none=True).replace("false", '"false"')))

@@ -258,6 +258,8 @@ class _Watch:
 
     def _look(self) -> None:
         transport = self._call.transport
+        if self._limit.expired():
+            return
         if transport is not None and transport.is_closing():
             if self._seen_closing:  # the reader had its time to notice
                 self._call.closed_on = True

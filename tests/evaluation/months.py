@@ -45,7 +45,8 @@ def month(rng: Random) -> Month:
     promises = [_objective(rng, rule, width, services, i) for i in range(rng.choice((1, 1, 1, 2)))]
     contract = agreement(*promises, services=services)
     as_of = _as_of(rng, period, width)
-    records = _records(rng, rule, width, period, as_of)
+    asked = contract.objectives[0].source[0]
+    records = _records(rng, rule, width, period, as_of, asked)
     return Month(contract, period, tuple(records), tuple(_facts(rng, contract, period, as_of)), as_of)
 
 
@@ -86,14 +87,14 @@ def _objective(rng: Random, rule: str, width: int, services: list[dict[str, Any]
         "clause": f"B {index}",
         "outcomes": _outcomes(rng),
         "source": rng.choice((["traffic"], ["traffic"], ["traffic"], ["probe"], ["traffic", "probe"], ["probe", "traffic"])),
-        "min_coverage": rng.choice(("50%", "90%", "95%", "100%")),
+        "min_coverage": rng.choice(("0%", "50%", "50%", "90%", "95%", "100%")),
         "indicator": _indicator(rng, rule, width, limit),
         "exclusions": _exclusions(rng),
         "decision": {
             "estimand": "realised",
             "rule": rng.choice(("point", "lower_bound", "lower_bound")),
             "alpha": rng.choice(("5%", "10%", "25%", "45%")),
-            "min_n": str(rng.choice((0, 0, 1, 1, 3, 8))),
+            "min_n": str(rng.choice((0, 0, 1, 1, 1, 3, 8))),
         },
         **limit,
     }
@@ -103,7 +104,7 @@ def _objective(rng: Random, rule: str, width: int, services: list[dict[str, Any]
         terms["scorer"] = "exact@1"
     if services:
         terms["service"] = rng.choice((["a"], ["a", "b"]))
-    if _chance(rng, 0.2):
+    if _chance(rng, 0.15):
         terms["eligible"] = rng.choice((
             {"stream": ["true"]}, {"output_tokens": {"more_than": "75"}}, {"attributes.nodes": {"at_least": "2"}},
             {"input_tokens": {"at_most": "200"}, "status": ["200", "500"]}, {"total_time": {"less_than": "100ms"}},
@@ -124,7 +125,7 @@ def _indicator(rng: Random, rule: str, width: int, limit: dict[str, str]) -> dic
     ceiling = rng.choice(("at_most", "at_most", "less_than"))
     bounds = {"floor": {floor: limit.pop("floor", "")}, "ceiling": {ceiling: limit.pop("ceiling", "")}}
     small = {"min_requests": str(rng.choice((0, 1, 1, 2, 3))), "below_minimum": rng.choice(("up", "leave_out"))}
-    enough = {"min_requests": str(rng.choice((0, 1, 1, 5)))}
+    enough = {"min_requests": str(rng.choice((0, 1, 1, 1, 5)))}
     field = {"field": rng.choice(("time_to_first_token", "total_time"))}
     match rule:
         case "mean_of_intervals":
@@ -233,10 +234,10 @@ def _state(rng: Random, exclusion: str, index: int, start: int | None) -> Fact:
     return Fact(id=f"{exclusion}-s{index}", type="exclusion_state", when=when, exclusion=exclusion, start=start, state=state)
 
 
-def _records(rng: Random, rule: str, width: int, period: ResolvedPeriod, as_of: int) -> list[Record]:
+def _records(rng: Random, rule: str, width: int, period: ResolvedPeriod, as_of: int, asked: Source) -> list[Record]:
     out: list[Record] = [c for source in Source for c in _coverage(rng, source, period)]
-    kept, trouble = rng.choice(("1", "1", None, "mixed")), rng.choice((0.0, 0.05, 0.2, 0.5))
-    probes = rng.choice((0.0, 0.1, 0.5, 1.0))
+    kept, trouble = rng.choice(("1", "1", None, "mixed")), rng.choice((0.0, 0.02, 0.05, 0.2, 0.5))
+    probes = rng.choice((0.1, 0.5)) if _chance(rng, 0.2) else float(asked is Source.PROBE)
     if rule in {"mean_of_intervals", "error_rate_runs"}:
         times = [(at, 0.9 if bad else 0.02) for at, bad in _times(rng, width, period)]
     else:
@@ -286,7 +287,7 @@ def _times(rng: Random, width: int, period: ResolvedPeriod) -> list[tuple[int, b
 
 
 def _scattered(rng: Random, period: ResolvedPeriod) -> list[int]:
-    size = rng.choice((0, 1, 5, 10, 20, 30, 40))
+    size = rng.choice((0, 1, 5, 10, 20, 30, 30, 40, 40))
     return [rng.randint(period.start - MINUTE, period.end + MINUTE) for _ in range(size)]
 
 

@@ -6,6 +6,7 @@ A point that is settled leaves this list; nothing else excuses a difference.
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, Final
 
 from slaguard.evaluation.result import ObjectiveResult
@@ -13,9 +14,12 @@ from slaguard.spec.model import Effect, ErrorRateRuns, Exclusion, MeanOfInterval
 from slaguard.terms import Reason
 from tests.evaluation.months import Month
 from tests.evaluation.naive import Finding
+from tests.evaluation.naive_verdict import Tally, fits_broken, fits_kept
 
 JUDGED: Final = frozenset({"verdict", "reason", "provisional", "with", "without"})
-FIGURES: Final = frozenset({"value", "n", "bad", "ends", "population", "unknown", "coverage", "design", "excluded", "dropped", "unmeasured"})
+FIGURES: Final = frozenset(
+    {"value", "n", "bad", "ends", "population", "unknown", "coverage", "design", "excluded", "dropped", "unmeasured"}
+)
 Excuse = Callable[[Month, Objective, Finding, ObjectiveResult], bool]
 
 
@@ -50,7 +54,8 @@ def early_breach(month: Month, objective: Objective, finding: Finding, result: O
     """The budget of an open period is called spent by an interval still in progress, or before `min_n` is met."""
     mine = [r.reason for r in _rulings(finding)]
     return _is_open(month) and any(
-        theirs is Reason.ERROR_BUDGET_EXHAUSTED and own is not theirs for own, theirs in zip(mine, _reasons(result), strict=True)
+        theirs is Reason.ERROR_BUDGET_EXHAUSTED and own is not theirs
+        for own, theirs in zip(mine, _reasons(result), strict=True)
     )
 
 
@@ -68,7 +73,10 @@ def window_cut(month: Month, objective: Objective, finding: Finding, result: Obj
     """A window that drops records is cut at the period's edge, while the runs look beyond it."""
     drops = {e.id for e in objective.exclusions if e.selector is None and e.effect is Effect.DROP_RECORDS}
     span = month.period.span
-    beyond = (f.exclusion in drops and f.start is not None and f.end is not None and (f.start < span[0] or f.end > span[1]) for f in month.facts)
+    beyond = (
+        f.exclusion in drops and f.start is not None and f.end is not None and (f.start < span[0] or f.end > span[1])
+        for f in month.facts
+    )
     return _looks_around(objective) and any(beyond)
 
 
@@ -111,6 +119,23 @@ def other_source(month: Month, objective: Objective, finding: Finding, result: O
     return result.source is not finding.source
 
 
+def on_the_edge(month: Month, objective: Objective, finding: Finding, result: ObjectiveResult) -> bool:
+    """The exact chance is alpha itself, and a float of it is a little more."""
+    return any(
+        not r.tally.census and r.tally.n and objective.decision.alpha in _chances(objective, r.tally) for r in _rulings(finding)
+    )
+
+
+def _chances(objective: Objective, t: Tally) -> set[Fraction]:
+    bad, total, population = int(t.bad), t.total, t.population
+    sides = {fits_kept(objective, bad, total, population), fits_broken(objective, bad + t.unknown, total, population)}
+    return sides | {
+        fits_broken(objective, 0, t.n, population),
+        fits_kept(objective, bad, t.n, None),
+        fits_broken(objective, bad, t.n, None),
+    }
+
+
 POINTS: Final[dict[Excuse, frozenset[str]]] = {
     unwatched_percentile: JUDGED,
     early_breach: JUDGED,
@@ -123,5 +148,6 @@ POINTS: Final[dict[Excuse, frozenset[str]]] = {
     nothing_counted: JUDGED | {"coverage"},
     open_sample: JUDGED,
     up_before_drop: JUDGED | FIGURES,
+    on_the_edge: JUDGED,
     other_source: JUDGED | FIGURES | {"source"},
 }

@@ -248,7 +248,7 @@ def test_a_dry_run_can_be_read_by_a_machine(folder: Path, capsys: Capture) -> No
         pytest.param({"more": ", golden_set: claims-qa@9"}, "did you mean claims-qa@4?", id="unknown questions"),
         pytest.param({"base_url": "https://10.0.0.1/v1"}, "base_url is a private address (allow_private", id="private"),
         pytest.param({"base_url": "https://169.254.169.254/v1"}, "base_url is a cloud's metadata service", id="metadata"),
-        pytest.param({"more": ", evry: 5m"}, "did you mean every?", id="unknown key"),
+        pytest.param({"more": ", evere: 5m"}, "did you mean every?", id="unknown key"),
     ],
 )
 def test_what_cannot_run_is_refused_with_one_clear_error(

@@ -314,6 +314,16 @@ def test_a_breach_without_a_credit_says_that_none_is_due(claims: Claims) -> None
     assert "we claim nothing the contract pays no credit for this" in words
 
 
+def test_a_credit_that_a_rule_left_out_says_which_rule(claims: Claims) -> None:
+    sentence = "15% of 12,000.00 EUR, a credit is paid only when it is more than 2,000.00 EUR"
+    line = credit_line("accuracy", "below 92%", "0.15", "0.00", sentence, counts=False)
+    owed = credit(line.model_copy(update={"alone": Decimal("1800.00")}), claimable="0.00")
+    words = render(amended(claims("mock_month"), credits=owed)).words
+    assert "we claim nothing 15 % of 12,000.00 EUR, a credit is paid only when it is more than 2,000.00 EUR" in words
+    assert "15 % 1,800.00 EUR 0.00 EUR is due 0.00 EUR" in words
+    assert "owes" not in words
+
+
 @pytest.mark.parametrize(
     ("found", "shown"),
     [

@@ -21,7 +21,7 @@ def strip_marks(found: tuple[Subject, ...], changes: tuple[Change, ...], *, to_c
         (False in told, "below", f"a {step} that missed the promise"),
         (any(s.events("excluded") for s in found), "excluded", "excluded by the contract"),
         (unwatched, "unwatched", "not watched"),
-        (True, "kept", "kept"),
+        (True in told or any(s.by_intervals and s.result.estimate.n for s in found), "kept", "kept"),
         (None in told, "open", f"a sample too small to tell by {step}"),
         (empty or to_come, "none", "still to come" if to_come else "nothing that counts"),
         (bool(changes), "change", "the model changed"),
