@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -196,14 +197,19 @@ def answers(count: int, turns: int) -> dict[str, list[Turn]]:
         work: dict[str, Callable[[Path], Turn]] = {}
         for name, counts in DEMANDS.items():
             asked = Demands((counts,), MONTH, KNOWN)
-            work[f"{name}: Counts"] = lambda _, asked=asked: measured(count, lambda: store.answer(asked))
-            plain = PLAIN[name]
-            work[f"{name}: plain GROUP BY"] = lambda _, plain=plain: measured(
-                count,
-                lambda: store._duckdb.execute(plain).fetchnumpy(),  # noqa: SLF001 - the peer works on the same columns
-            )
+            work[f"{name}: Counts"] = partial(_answer, store, asked, count)
+            work[f"{name}: plain GROUP BY"] = partial(_plain, store, PLAIN[name], count)
         found = in_turns(turns, work)
     return {"made and put into columns": [loading], **found}
+
+
+def _answer(store: ColumnStore, asked: Demands, count: int, _: Path) -> Turn:
+    return measured(count, lambda: store.answer(asked))
+
+
+def _plain(store: ColumnStore, statement: str, count: int, _: Path) -> Turn:
+    peer = store._duckdb  # noqa: SLF001 - the peer works on the same columns
+    return measured(count, lambda: peer.execute(statement).fetchnumpy())
 
 
 def reading(count: int) -> Turn:

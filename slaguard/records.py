@@ -240,7 +240,8 @@ _FILTER_CODES: Final = frozenset({"content_filter", "content_policy_violation"})
 def classify(facts: RawFacts) -> tuple[Outcome, Attribution]:
     """Return the outcome of an attempt and at whose door a failure lies, from raw facts alone.
 
-    A failure on the way wins over the status; a status wins over the body; a 200 is judged by what it carried.
+    A failure on the way wins over the status; a status wins over the body; a 200 is judged by what it carried. Without
+    a status the caller must know that there was an answer.
     """
     if facts.failure is not None:
         return _FAILURES[facts.failure]

@@ -16,6 +16,7 @@ from slaguard.evaluation.result import ObjectiveResult
 from slaguard.evaluation.treatment import treatment
 from slaguard.probes.golden import load_golden
 from slaguard.records import Adjudication, Coverage, Observation, Score, Span
+from slaguard.reports.beside import files_beside
 from slaguard.reports.inputs import ClaimInputs, Companion, Note, counts_column
 from slaguard.spec.reading import read_text
 
@@ -51,6 +52,7 @@ def claim_inputs(gathered: Gathered, agreement: Path, notes: Sequence[Note] = ()
         facts=(*gathered.facts, *gathered.incidents),
         golden_classes=classes,
         golden_set=golden,
+        extra_files=files_beside(agreement, gathered.loaded),
         notes=(*notes, *(Note(text) for text in gathered.evidence.notes)),
         version=slaguard.__version__,
     )

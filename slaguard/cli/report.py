@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,6 @@ import typer
 from slaguard.cli.clock import SystemClock
 from slaguard.cli.gather import Gathered, RecordSource, gather, parse_as_of
 from slaguard.cli.pack import claim_inputs
-from slaguard.reports.beside import files_beside
 from slaguard.reports.inputs import ClaimInputs, Note
 from slaguard.reports.moments import Calendar
 from slaguard.reports.pack import write_claim_pack
@@ -45,7 +43,7 @@ def report(  # noqa: PLR0913, PLR0917 - the verb's options
     gathered = gather(agreement, source, period, parse_as_of(as_of, SystemClock()))
     with gathered.store:
         notes = tuple(Note(text) for text in note or ())
-        inputs = replace(claim_inputs(gathered, agreement, notes), extra_files=files_beside(agreement, gathered.loaded))
+        inputs = claim_inputs(gathered, agreement, notes)
         written = write_claim_pack(inputs, out)
     if period is None:
         typer.echo(f"no --period: the last closed one, {gathered.period.label}", err=True)

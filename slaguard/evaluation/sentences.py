@@ -16,7 +16,7 @@ def sentence(objective: Objective, analysis: Analysis, m: Measurement, decided: 
     counted = count_words(objective, m)
     match decided.reason:
         case Reason.N_BELOW_MIN:
-            text = f"{number(m.n)} {plural(m)}, {number(_least(analysis, m, decided))} needed"
+            text = f"{number(m.n)} {plural(m)}, at least {number(_least(analysis, m, decided))} needed"
         case Reason.LOW_COVERAGE:
             text = f"{percent(m.coverage)} of the period watched, {format_percent(analysis.min_coverage)} agreed"
         case Reason.NO_TRAFFIC:

@@ -25,6 +25,7 @@ class Tally:
     total: int = 0  # decided events and those not known
     best: Fraction = ZERO  # the share of bad events if all that is not known was good
     worst: Fraction = ZERO  # and if it was bad
+    times: tuple[Fraction | None, Fraction | None] = (None, None)  # a percentile: its ends in milliseconds; None: never
     unknown: int = 0
     census: bool = True
     population: int | None = None

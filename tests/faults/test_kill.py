@@ -4,7 +4,9 @@ This is blind to power loss: the page cache outlives a process. It shows that wh
 """
 
 import json
+import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -23,16 +25,21 @@ REPO = Path(__file__).resolve().parents[2]
 CYCLES = 30
 
 
-def killed_writer(directory: Path, seed: int, life: float) -> list[tuple[int, int, list[str]]]:
+Ack = tuple[int, int, list[str]]
+
+
+def killed_writer(writers: subprocess.Popen[str], seed: int, life: float) -> list[Ack]:
     """Let a writer live for so long, kill it, and return what it had been told was on disk."""
-    command = [sys.executable, "-m", "tests.faults.appender", str(directory), str(seed)]
-    with subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True) as writer:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "[]\n"
-        time.sleep(life)
-        writer.kill()
-        lines = writer.stdout.read().splitlines(keepends=True)
-    acks: list[tuple[int, int, list[str]]] = [json.loads(line) for line in lines if line.endswith("\n")]
+    assert writers.stdin is not None
+    assert writers.stdout is not None
+    writers.stdin.write(f"{seed}\n")
+    writers.stdin.flush()
+    pid = int(writers.stdout.readline())
+    time.sleep(life)
+    os.kill(pid, signal.SIGKILL)
+    acks: list[Ack] = []
+    while (ack := json.loads(writers.stdout.readline())) is not None:
+        acks.append(ack)
     return acks
 
 
@@ -57,17 +64,19 @@ def payloads_of(directory: Path) -> set[int]:
 @pytest.mark.faults
 def test_thirty_killed_writers_lose_nothing_they_had_acknowledged(tmp_path: Path) -> None:
     chance = random.Random(7)
+    command = [sys.executable, "-m", "tests.faults.appender", str(tmp_path)]
     acknowledged: dict[int, str] = {}
     rows: dict[int, dict[str, Any]] = {}
-    for cycle in range(CYCLES):
-        for first, last, ids in killed_writer(tmp_path, cycle, chance.uniform(0, 0.12)):
-            acknowledged.update(zip(range(first, last + 1), ids, strict=True))
-        with RowLog.open(tmp_path, clock=Watch()) as log:
-            next_seq = log.next_seq
-        rows = rows_of(tmp_path)
-        assert len(rows) == next_seq
-        assert {seq: rows[seq]["id"] for seq in acknowledged} == acknowledged
-        assert payloads_of(tmp_path) == {seq for seq, row in rows.items() if "payload_commit" in row}
+    with subprocess.Popen(command, cwd=REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writers:
+        for cycle in range(CYCLES):
+            for first, last, ids in killed_writer(writers, cycle, chance.uniform(0, 0.12)):
+                acknowledged.update(zip(range(first, last + 1), ids, strict=True))
+            with RowLog.open(tmp_path, clock=Watch()) as log:
+                next_seq = log.next_seq
+            rows = rows_of(tmp_path)
+            assert len(rows) == next_seq
+            assert {seq: rows[seq]["id"] for seq in acknowledged} == acknowledged
+            assert payloads_of(tmp_path) == {seq for seq, row in rows.items() if "payload_commit" in row}
     assert len(acknowledged) > CYCLES * 10, "the writers hardly wrote"
     with open_store(tmp_path) as store:
         assert len(list(store.observations())) == len(rows) - 1
