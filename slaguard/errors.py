@@ -6,7 +6,9 @@
     ├── RecordsError       records could not be read at all (a single bad row is counted, not raised)
     ├── LedgerError        the row log is damaged, of another version, or cannot be written
     │   └── LedgerLocked   another process is its writer
-    └── ProbeError         a probe run cannot start; a failed call is never an error, it is an Observation
+    ├── ProbeError         a probe run cannot start; a failed call is never an error, it is an Observation
+    ├── FileRefused        (files) a file was not read: missing, a link, a pipe, a directory, too large
+    └── ReportRefused      (reports) a report was not written, because it would not be true
 
 The command line prints the message of a SlaguardError and exits 1 or 2; anything else that reaches it is a bug (exit 3).
 """

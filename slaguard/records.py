@@ -125,7 +125,8 @@ class Incident:
     kind: ClassVar[str] = "incident"
     id: str
     start: int
-    end: int | None
+    end: int | None = None
+    """None while it lasts."""
     severity: str
     source: str
     recorded_at: int | None = None
@@ -281,10 +282,11 @@ def _classify_body(facts: RawFacts) -> tuple[Outcome, Attribution]:
 
 
 # ── header bytes ────────────────────────────────────────────────────────────────────────────────────────────────────
-_NANOSECONDS: Final = frozenset(
+NANOSECONDS: Final = frozenset(
     {"sent_at", "batch_start", "batch_end", "scheduled_at", "first_byte_at", "ended_at", "recorded_at", "start", "end", "when"}
     | {"time_to_first_token_ns", "total_time_ns"}
 )
+_WHOLE: Final = frozenset({"status", "input_tokens", "output_tokens", "attempt"})
 
 
 def escape(text: str) -> str:
@@ -315,7 +317,7 @@ def unescape(text: str) -> str:
 
 
 def _encode(name: str, value: Any) -> Any:
-    if name in _NANOSECONDS:
+    if name in NANOSECONDS:
         return str(value)
     if isinstance(value, bool):
         return value
@@ -341,12 +343,14 @@ _ENUMS: Final[dict[str, Any]] = {"outcome": Outcome, "attribution": Attribution,
 
 
 def _decode(record_type: type[Record], name: str, value: Any) -> Any:
-    if name in _NANOSECONDS:
+    if name in NANOSECONDS:
         return int(value)
     if name in _ENUMS and not (record_type is Incident and name == "source"):
         return _ENUMS[name](value)
     if isinstance(value, dict):
         return {unescape(k): unescape(v) for k, v in value.items()}
+    if name in _WHOLE:
+        return int(value)  # 2^53 and more stands as text
     return unescape(value) if isinstance(value, str) else value
 
 

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from slaguard.ledger.identity import idempotency_key
 from slaguard.records import Coverage, Fact, Incident, Record, Span, from_header, header, merge_spans
 from slaguard.terms import Source
 
 Document = Fact | Incident | Coverage
-
-
-def record_of(body: Mapping[str, Any]) -> Record:
-    """Return the record of a parsed header; an outage that has not ended has no `end` there.
-
-    Raises:
-        ValueError: as `records.from_header`.
-
-    """
-    if body.get("kind") != Incident.kind or "end" in body:
-        return from_header(body)
-    incident = from_header({**body, "end": body.get("start")})
-    return replace(incident, end=None) if isinstance(incident, Incident) else incident
 
 
 class Documents:
@@ -45,7 +31,7 @@ class Documents:
         """Take records in, as their header bytes give them back."""
         for record in records:
             key = idempotency_key(record)
-            read = record_of(json.loads(header(record)))
+            read = from_header(json.loads(header(record)))
             if not isinstance(read, Fact | Incident | Coverage):
                 raise TypeError(f"a {read.kind} is counted, not kept as a document")
             first = self._first.setdefault(key, read)

@@ -8,8 +8,7 @@ from dataclasses import dataclass, fields
 from enum import Enum, StrEnum
 from typing import Any, Final
 
-from slaguard.records import _NANOSECONDS as NANOSECONDS
-from slaguard.records import RECORD_TYPES
+from slaguard.records import NANOSECONDS, RECORD_TYPES
 
 
 class Sort(Enum):

@@ -21,10 +21,10 @@ from slaguard.errors import LedgerError
 from slaguard.evaluation.demands import Demands
 from slaguard.ledger import schema
 from slaguard.ledger.check import whole_rows
-from slaguard.ledger.documents import Documents, record_of
+from slaguard.ledger.documents import Documents
 from slaguard.ledger.opening import GENESIS
 from slaguard.ledger.store import ColumnStore
-from slaguard.records import RECORD_TYPES, SCHEMA_VERSION, Evidence, Fact, Incident
+from slaguard.records import RECORD_TYPES, SCHEMA_VERSION, Evidence, Fact, Incident, from_header
 
 Read = TypeVar("Read")
 _BATCH: Final = 5_000
@@ -74,7 +74,7 @@ def facts(directory: Path, as_of: int) -> tuple[tuple[Fact, ...], tuple[Incident
         # No text inside a header can look like this: there a quotation mark follows a backslash.
         wanted = [f'"kind":"{t.kind}"'.encode() for t in (Fact, Incident)]
         found.add(
-            record_of(_parsed(header, path, seq))
+            from_header(_parsed(header, path, seq))
             for seq, header in whole_rows(rows, path)
             if any(kind in header for kind in wanted)
         )

@@ -18,7 +18,7 @@ from slaguard.evaluation.demands import Counts, Demands
 from slaguard.ledger import statements
 from slaguard.ledger.columns import Columns, Kept, from_headers, from_records, int64, plain, to_records
 from slaguard.ledger.conditions import Sql
-from slaguard.ledger.documents import Documents, record_of
+from slaguard.ledger.documents import Documents
 from slaguard.ledger.stored import TABLES
 from slaguard.records import (
     Adjudication,
@@ -32,6 +32,7 @@ from slaguard.records import (
     Record,
     Score,
     Table,
+    from_header,
 )
 
 BATCH: Final = 20_000
@@ -101,7 +102,7 @@ class ColumnStore:
         if record_type in TABLES:
             self._insert(record_type, from_headers(record_type, bodies))
         else:
-            self._documents.add([record_of(body) for body in bodies])
+            self._documents.add([from_header(body) for body in bodies])
 
     def _insert(self, record_type: type[Record], batch: Columns) -> None:
         size = len(next(iter(batch.values())))

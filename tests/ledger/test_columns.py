@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 
 from slaguard.errors import LedgerError
 from slaguard.ledger.columns import from_headers, from_records
-from slaguard.ledger.documents import record_of
 from slaguard.ledger.headers import Parts
 from slaguard.ledger.layout import LAYOUTS, Sort
 from slaguard.ledger.store import ColumnStore
-from slaguard.records import NULL, Observation, Score
+from slaguard.records import NULL, Observation, Score, from_header
 from slaguard.terms import Grade, Outcome
 from tests.ledger.world import call, records_of
 
@@ -43,7 +42,7 @@ def test_records_come_out_of_the_store_as_their_headers_hold_them(records: list[
         store.add(unique.values())
         kept = {o.id: o for o in store.observations()}
     for record in unique.values():
-        expected = record_of(body(record))
+        expected = from_header(body(record))
         assert isinstance(expected, Observation)
         found = kept[expected.id]
         for field in LAYOUTS[Observation]:

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaguard.errors import LedgerError
-from slaguard.ledger.documents import record_of
 from slaguard.ledger.headers import Parts, leaf, text
-from slaguard.records import Record, Score, escape, header
+from slaguard.records import Record, Score, escape, from_header, header
 from slaguard.terms import Grade
 from tests.ledger.world import any_record, call, hostile_text, whole
 
@@ -25,7 +24,7 @@ def test_stored_bytes_are_the_canonical_header_with_seq_and_recording_time(recor
 @given(record=any_record)
 def test_stored_bytes_give_the_same_record_back_as_its_header(record: Record) -> None:
     stored = Parts.of(record).header(seq=3, recorded_at=5)
-    assert record_of(json.loads(stored)) == record_of(json.loads(header(replace(record, recorded_at=5))))
+    assert from_header(json.loads(stored)) == from_header(json.loads(header(replace(record, recorded_at=5))))
 
 
 @given(record=any_record)
