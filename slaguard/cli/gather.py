@@ -11,12 +11,12 @@ from slaguard.errors import ConfigError, RecordsError
 from slaguard.evaluation.demands import Demands
 from slaguard.evaluation.evaluate import evaluate
 from slaguard.evaluation.requirements import requirements
-from slaguard.evaluation.result import Evaluation, parse_rfc3339
+from slaguard.evaluation.result import Evaluation, parse_rfc3339, rfc3339
 from slaguard.imports.facts import read_facts
-from slaguard.imports.load import load_records
+from slaguard.imports.load import AUTO, load_records
 from slaguard.ledger.read import open_store
 from slaguard.ledger.store import ColumnStore
-from slaguard.records import Clock, Evidence, Fact, Incident
+from slaguard.records import Clock, Evidence, Fact, Incident, escape
 from slaguard.spec.load import Loaded, load
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.spec.resolve import last_closed, resolve
@@ -91,7 +91,7 @@ def gather(agreement: Path, source: RecordSource, period_text: str | None, as_of
         coverage=answered.coverage,
         facts=facts,
         incidents=incidents,
-        notes=(*notes, *answered.notes),
+        notes=(*notes, *answered.notes, *_why_none(answered, store, loaded, period)),
     )
     evaluation = evaluate(loaded.agreement, period, evidence, as_of, spec_sha256=loaded.spec_sha256)
     return Gathered(loaded, period, demands, evidence, evaluation, facts, incidents, store)
@@ -99,19 +99,33 @@ def gather(agreement: Path, source: RecordSource, period_text: str | None, as_of
 
 def _store(source: RecordSource, loaded: Loaded) -> tuple[ColumnStore, Sequence[str]]:
     if (source.ledger is None) == (not source.records):
-        msg = "name where the records are: --ledger DIR, or --records FILE with --mapping NAME (or auto)"
+        msg = "name where the records are: --ledger DIR, or --records FILE"
         raise ConfigError(msg)
     if source.ledger is not None:
         return open_store(source.ledger), ()
-    if source.mapping is None:
-        msg = "--records needs --mapping: auto, a shipped name (see slaguard import --help), or your own file"
-        raise ConfigError(msg)
     store = ColumnStore(memory_limit=MEMORY)
-    report = load_records(source.records, source.mapping, store, covers=source.covers, vendor=loaded.agreement.vendor)
+    report = load_records(source.records, source.mapping or AUTO, store, covers=source.covers, vendor=loaded.agreement.vendor)
     if not report.observations and not report.rows:
         msg = f"{source.records[0]}: the file holds no records"
         raise RecordsError(msg)
     return store, report.notes()
+
+
+def _why_none(answered: Evidence, store: ColumnStore, loaded: Loaded, period: ResolvedPeriod) -> list[str]:
+    """Say why none of the records counts, where none does: another vendor's, or of another time."""
+    if any(len(table.n) for table in answered.tables.values()):
+        return []
+    seen, vendor = store.overview(), loaded.agreement.vendor
+    if not seen.vendors or seen.first is None or seen.last is None:
+        return ["there is no record at all"]
+    if vendor not in seen.vendors:
+        names = ", ".join(repr(escape(name)) for name in list(seen.vendors)[:5])
+        return [
+            f"no record is of the vendor {vendor!r}; they are of {names} (--vendor when importing, or the mapping's vendor)"
+        ]
+    if seen.last < period.start or seen.first >= period.end:
+        return [f"no record is of this period; they run from {rfc3339(seen.first)} to {rfc3339(seen.last)} (--period)"]
+    return ["records of this vendor and period are there, but none is in the scope of a promise (services, eligible)"]
 
 
 def _facts(source: RecordSource, store: ColumnStore, as_of: int) -> tuple[tuple[Fact, ...], tuple[Incident, ...]]:

@@ -13,7 +13,7 @@ import slaguard
 from slaguard.cli.gather import Gathered
 from slaguard.evaluation.requirements import Question, questions
 from slaguard.evaluation.result import ObjectiveResult
-from slaguard.evaluation.treatment import treatment
+from slaguard.evaluation.treatment import excluded_intervals, treatment
 from slaguard.probes.golden import load_golden
 from slaguard.records import Adjudication, Coverage, Observation, Score, Span
 from slaguard.reports.beside import files_beside
@@ -44,7 +44,8 @@ def claim_inputs(gathered: Gathered, agreement: Path, notes: Sequence[Note] = ()
     companions += [s for s in store.missed() if span[0] <= s.scheduled_at < span[1]]
     golden, classes = _golden(gathered, agreement)
     return ClaimInputs(
-        evaluation=evaluation,
+        # What was said of the file that was read stands on the page; the pack's own records need no such words.
+        evaluation=evaluation.model_copy(update={"warnings": tuple(w for w in evaluation.warnings if w.code != "W-RECORDS")}),
         agreement=gathered.loaded.agreement,
         agreement_text=read_text(agreement),
         records=_frame(gathered, observations, grades),
@@ -100,6 +101,7 @@ def _words(gathered: Gathered, question: Question, result: ObjectiveResult) -> M
     rows = gathered.store.rows(counts)
     columns = [rows[key].tolist() for key in counts.keys]
     cache: dict[tuple[int, ...], str] = {}
+    taken = excluded_intervals(question, counts)
     found: dict[str, str] = {}
     first, last = question.bins_before, None
     if counts.bin_ns is not None:
@@ -108,7 +110,8 @@ def _words(gathered: Gathered, question: Question, result: ObjectiveResult) -> M
         keys = dict(zip(counts.keys, values, strict=True))
         if last is not None and not first <= keys["bin"] < last:
             continue  # looked at to settle a run across the edge; not the period's own
-        found[name] = _cached(cache, question, keys)
+        word = _cached(cache, question, keys)
+        found[name] = taken.get(keys.get("bin", -1), word) if word in {"ok", "fail"} else word
     return found
 
 

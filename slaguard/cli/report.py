@@ -25,7 +25,7 @@ def report(  # noqa: PLR0913, PLR0917 - the verb's options
         list[str] | None, typer.Option(help="A file of records (CSV or JSONL, gzipped or not); repeat for more.")
     ] = None,
     mapping: Annotated[
-        str | None, typer.Option(help="How to read them: auto, a shipped mapping's name, or your own file.")
+        str | None, typer.Option(help="How to read them: auto (if absent), a shipped mapping's name, or your own file.")
     ] = None,
     covers: Annotated[str | None, typer.Option(help="What the records cover: START/END, if the mapping does not say.")] = None,
     facts: Annotated[Path | None, typer.Option(help="Incidents and Facts (announcements, invoices …), JSONL.")] = None,

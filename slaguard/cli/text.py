@@ -33,7 +33,7 @@ def heading(evaluation: Evaluation) -> str:
     """Return the first line: which Agreement, which period, open or closed, as of when."""
     agreement, period = evaluation.agreement, evaluation.period
     as_of = datetime.fromtimestamp(evaluation.as_of // 1_000_000_000, UTC)
-    state = "closed" if period.closed else "open"
+    state = "closed" if period.closed else "open" if evaluation.as_of >= period.start else "not begun"
     look = "" if period.own else " · a look, no claim"
     return (
         f"{agreement.name} {agreement.version} · {period_words(evaluation)}, {period.time_zone} · {state}{look} · "
@@ -123,9 +123,10 @@ def _facts(evaluation: Evaluation, next_step: str | None, width: int) -> list[st
     if evaluation.credits is not None:
         lines += _labelled("credit", credit_words(evaluation.credits, closed=evaluation.period.closed), width)
         lines += [line for d in evaluation.deadlines for line in _labelled("deadline", deadline_words(d), width)]
+    currency = evaluation.credits.currency if evaluation.credits is not None else ""
     for objective in evaluation.objectives:
         for one in objective.excluded:
-            lines += _labelled("excluded", _excluded_words(objective, one), width)
+            lines += _labelled("excluded", _excluded_words(objective, one, currency), width)
     for warning in evaluation.warnings:
         at = f"{warning.path}: " if warning.path else ""
         lines += _labelled("note", f"{at}{warning.text} ({warning.code})", width)
@@ -138,18 +139,17 @@ def _labelled(label: str, text: str, width: int) -> list[str]:
     return textwrap.wrap(text, max(60, width), initial_indent=f"  {label:<10} ", subsequent_indent=" " * 13)
 
 
-def credit_words(credits: CreditsPart, *, closed: bool) -> str:  # noqa: A002 - the field's own word
+def credit_words(owed: CreditsPart, *, closed: bool) -> str:
     """Return what is owed, and what of."""
-    if not closed and not credits.claimable:
-        return "none yet: the period is open"
-    shares = [line.percent for line in credits.lines if line.counts and line.amount == credits.claimable and line.percent]
-    of = f" ({_plain(words.percent(shares[0]))} of {_money(credits.fee, credits.currency)})" if shares else ""
-    text = f"{_money(credits.claimable, credits.currency)} claimable{of}"
-    return (
-        f"{text}, up to {_money(credits.upper, credits.currency)} at the far bound"
-        if credits.upper != credits.claimable
-        else text
-    )
+    if not owed.claimable:
+        open_end = f", at most {_money(owed.upper, owed.currency)} of what is undecided" if owed.upper else ""
+        return ("nothing is claimable" if closed else "nothing is claimable yet: the period is open") + open_end
+    shares = [line.percent for line in owed.lines if line.counts and line.amount == owed.claimable and line.percent]
+    of = f" ({_plain(words.percent(shares[0]))} of {_money(owed.fee, owed.currency)})" if shares else ""
+    text = f"{_money(owed.claimable, owed.currency)} claimable{of}"
+    if owed.upper == owed.claimable:
+        return text
+    return f"{text}, up to {_money(owed.upper, owed.currency)} if all that is unknown or in dispute goes your way"
 
 
 def _money(amount: Decimal, currency: str) -> str:
@@ -161,11 +161,13 @@ def deadline_words(deadline: DeadlinePart) -> str:
     if deadline.due is None:
         return f"{deadline.type}: {deadline.reason}"
     left = deadline.days_left if deadline.days_left is not None else -1
-    when = f"{left} days left" if left >= 0 else "passed"
-    return f"{deadline.type} by {deadline.local} ({when})"
+    if left < 0:
+        return f"{deadline.type} by {deadline.local}: passed"
+    early = f", act by {deadline.act_by_local.split(',')[0]}" if deadline.act_by_local else ""
+    return f"{deadline.type} by {deadline.local} ({left} days left{early})"
 
 
-def _excluded_words(objective: ObjectiveResult, one: ExcludedPart) -> str:
+def _excluded_words(objective: ObjectiveResult, one: ExcludedPart, currency: str) -> str:
     noun = objective.estimate.noun if one.minutes else "record"
     windows = f"{len(one.windows)} window(s), " if one.windows else ""
     text = f"{objective.name}: {one.id}, {windows}{number(one.n)} {noun}{'' if one.n == 1 else 's'} ({one.clause}), {one.state}"
@@ -174,7 +176,8 @@ def _excluded_words(objective: ObjectiveResult, one: ExcludedPart) -> str:
         return text
     how = "with it" if one.state == "contested" else "without it"
     same = other.verdict is objective.verdict
-    return f"{text} · {how}: {other.verdict.value}{' all the same' if same else ''}"
+    pays = f", {_money(other.credit, currency)}" if other.credit else ""
+    return f"{text} · {how}: {other.verdict.value}{' all the same' if same else ''}{pays}"
 
 
 def demo_table(evaluation: Evaluation, *, remark: str, colour: bool) -> str:

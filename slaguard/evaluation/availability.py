@@ -234,6 +234,7 @@ def _measurement(question: Question, source: Source, grid: Grid, rows: Rows, sco
         dropped=rows.dropped,
         unmeasured=rows.unmeasured,
         clockless=rows.sum(rows.table.n[rows.table.column("clock") == 0]),
+        requests=int(grid.n[so_far].sum()),
         excluded=(*_excluded_windows(question, grid, variant), *excluded_records(question, rows)),
         events=_events(grid, lost_bins, so_far),
         if_rest_is_good=1 - rest_lost / rest_total if rest_total else None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from typing import Final
 
 import rfc8785
 
@@ -19,6 +20,9 @@ from slaguard.stats.finite import population_ci
 from slaguard.stats.planning import n_min, n_needed
 from slaguard.stats.proportion import fixed_ci, fixed_test
 from slaguard.terms import Bound, BoundWord, Reason, Verdict
+
+MORE_EVENTS_DECIDE: Final = frozenset({Reason.N_BELOW_MIN, Reason.STRADDLES, Reason.AT_RISK})
+"""Reasons for which more decided events would help; more of them do not mend what was not watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def decide(analysis: Analysis, m: Measurement, *, closed: bool) -> Decided:
     """
     low, high, confidence, method = _interval(analysis, m)
     verdict, reason = _at_close(analysis, m) if closed else _open(analysis, m)
-    needed = _needed(analysis, m) if verdict in {Verdict.INSUFFICIENT, Verdict.INCONCLUSIVE} else None
+    needed = _needed(analysis, m) if reason in MORE_EVENTS_DECIDE else None
     final = closed or reason is Reason.ERROR_BUDGET_EXHAUSTED
     return Decided(verdict, not final, reason, low, high, confidence, method, needed)
 
@@ -113,6 +117,8 @@ def _too_little(analysis: Analysis, m: Measurement) -> Reason | None:
         if m.coverage < analysis.min_coverage or m.noun == "interval":
             return Reason.LOW_COVERAGE
         return Reason.UNGRADED if m.unknown else Reason.NO_TRAFFIC
+    if m.requests == 0:
+        return Reason.NO_TRAFFIC
     return Reason.N_BELOW_MIN if m.n < analysis.min_n else None
 
 

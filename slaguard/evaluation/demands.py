@@ -67,11 +67,10 @@ class Counts:
     grader: str | None = None
 
     def sha256(self) -> str:
-        """Return the Demand's identity: the hash of its content."""
+        """Return the Demand's identity: the hash of what is asked. `as_of` is when it is asked, and no part of it."""
         body: dict[str, Any] = {
             "source": self.source.value,
             "span": [str(i) for i in self.span],
-            "as_of": str(self.as_of),
             "where": [_condition(c) for c in self.where],
             "marks": [
                 {

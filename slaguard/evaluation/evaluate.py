@@ -7,7 +7,9 @@ those in dispute as well, and with none; a verdict that hangs on a dispute is IN
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from slaguard.evaluation.availability import measure_intervals
@@ -15,7 +17,7 @@ from slaguard.evaluation.decide import Analysis, Decided, decide
 from slaguard.evaluation.exclusions import VARIANTS, Applied, Variant
 from slaguard.evaluation.latency import NEVER, measure_latency
 from slaguard.evaluation.measure import Measurement
-from slaguard.evaluation.payment import credits_part, deadline_parts
+from slaguard.evaluation.payment import credit_alone, credits_part, deadline_parts
 from slaguard.evaluation.requirements import Question, questions
 from slaguard.evaluation.result import (
     METHOD_VERSION,
@@ -35,7 +37,7 @@ from slaguard.evaluation.result import (
 from slaguard.evaluation.sentences import sentence
 from slaguard.evaluation.shares import measure_share
 from slaguard.records import Evidence
-from slaguard.spec.model import Agreement, BinRule, Percentile, RequestAttainment, SampleProportion
+from slaguard.spec.model import Agreement, BinRule, Percentile, Ratio, RequestAttainment, SampleProportion
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.terms import Reason, Source, Verdict
 
@@ -97,7 +99,7 @@ def evaluate(agreement: Agreement, period: ResolvedPeriod, evidence: Evidence, a
             tzdata=period.tzdata,
             method_version=METHOD_VERSION,
         ),
-        objectives=tuple(_result(r) for r in rows),
+        objectives=tuple(_result(r, agreement, period) for r in rows),
         credits=credits_part(agreement, period, rows),
         deadlines=deadline_parts(agreement, period, evidence.facts, as_of),
         warnings=_warnings(agreement, period, evidence, rows),
@@ -137,7 +139,7 @@ def _source(question: Question, evidence: Evidence, period: ResolvedPeriod, as_o
     return best[1] if best else question.objective.source[0]
 
 
-def _result(row: Row) -> ObjectiveResult:
+def _result(row: Row, agreement: Agreement, period: ResolvedPeriod) -> ObjectiveResult:
     m, decided, objective = row.measured["accepted"], row.decided["accepted"], row.question.objective
     reason, verdict, text = decided.reason, row.verdict, sentence(objective, row.analysis, m, decided)
     if row.disputed:
@@ -145,6 +147,7 @@ def _result(row: Row) -> ObjectiveResult:
         other = sentence(objective, row.analysis, row.measured["with_contested"], row.decided["with_contested"])
         text = f"{text}; with the contested exclusions {other}"
     rule = objective.indicator
+    pays = {v: credit_alone(agreement, period, row, v) for v in VARIANTS}
     return ObjectiveResult(
         name=objective.name,
         scope=row.question.scope,
@@ -167,8 +170,8 @@ def _result(row: Row) -> ObjectiveResult:
         dropped=m.dropped,
         unmeasured=m.unmeasured,
         excluded=_excluded(row),
-        with_contested=_variant(row, "with_contested") if _contested(row) else None,
-        without_exclusions=_variant(row, "none") if m.excluded or _contested(row) else None,
+        with_contested=_variant(row, "with_contested", pays) if _contested(row) else None,
+        without_exclusions=_variant(row, "none", pays) if m.excluded or _contested(row) else None,
         events=tuple(EventPart(kind=e.kind, start=e.span[0], end=e.span[1], lost=e.lost) for e in m.events),
         next=NextPart(n_needed=decided.n_needed),
     )
@@ -194,9 +197,11 @@ def _in_dispute(applied: Applied) -> bool:
     return bool(applied.contested) if applied.is_window else applied.state == "contested"
 
 
-def _variant(row: Row, variant: Variant) -> VariantPart:
+def _variant(row: Row, variant: Variant, pays: Mapping[Variant, Decimal | None]) -> VariantPart:
     m, decided = row.measured[variant], row.decided[variant]
-    return VariantPart(verdict=decided.verdict, reason=decided.reason, value=_finite(m.value), n=m.n, bad=m.bad)
+    return VariantPart(
+        verdict=decided.verdict, reason=decided.reason, value=_finite(m.value), n=m.n, bad=m.bad, credit=pays[variant]
+    )
 
 
 def _excluded(row: Row) -> tuple[ExcludedPart, ...]:
@@ -228,19 +233,41 @@ def _warnings(
 ) -> tuple[WarningPart, ...]:
     found = [WarningPart(code="W-RECORDS", path="", text=note) for note in evidence.notes]
     found += [WarningPart(code="W-PERIOD", path="period", text=note) for note in period.notes]
-    for i, row in enumerate(rows):
-        rule, m = row.question.objective.indicator, row.measured["accepted"]
+    found += [WarningPart(code="W-FACTS", path=f"facts {fact}", text=text) for fact, text in _facts(agreement, evidence)]
+    for row in rows:
         path = f"{row.question.objective.name}/{row.question.scope}"
-        if isinstance(rule, BinRule) and m.source is Source.PROBE:
-            text = "measured by our own probes, while the clause counts the customer's requests"
-            found.append(WarningPart(code="W-SPEC-PROBE", path=path, text=text))
-        late = sum(a.late for a in row.question.applied)
-        if late:
-            text = f"{late} window(s) were announced later than the notice asks for, and are contested"
-            found.append(WarningPart(code="W-LATE-NOTICE", path=path, text=text))
-        if m.clockless and not isinstance(rule, BinRule) and i == 0:
-            text = f"{m.clockless} records carry no time of their own; they count by the batch they were made in"
-            found.append(WarningPart(code="W-RECORDS-CLOCK", path=path, text=text))
+        found += [WarningPart(code=code, path=path, text=text) for code, text in _row_warnings(row)]
+    clockless = sum(r.measured["accepted"].clockless for r in rows)
+    if clockless and any(not isinstance(r.question.objective.indicator, BinRule) for r in rows):
+        text = "records carry no time of their own; they count by the batch they were made in"
+        found.append(WarningPart(code="W-RECORDS-CLOCK", path="", text=text))
     if agreement.fee is None and any(r.question.objective.credits for r in rows):
         found.append(WarningPart(code="W-SPEC-FEE", path="fee", text="no fee is stated, so no amount can be computed"))
     return tuple(found)
+
+
+def _row_warnings(row: Row) -> Iterator[tuple[str, str]]:
+    rule, m = row.question.objective.indicator, row.measured["accepted"]
+    if isinstance(rule, BinRule) and m.source is Source.PROBE and m.n:
+        yield "W-SPEC-PROBE", "measured by our own probes, while the clause counts the customer's requests"
+    late = sum(a.late for a in row.question.applied)
+    if late:
+        yield "W-LATE-NOTICE", f"{late} window(s) were announced later than the notice asks for, and are contested"
+    silent = [a.exclusion.id for a in row.question.applied if a.is_window and not (a.accepted or a.contested)]
+    if silent and m.bad > 0 and isinstance(rule, BinRule | Ratio):
+        names = ", ".join(silent)
+        yield "W-FACTS", f"no announcement is recorded for {names} in this period; if there was one, it counts (--facts)"
+
+
+def _facts(agreement: Agreement, evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """Say which Facts name an exclusion that is not there, or come from someone who may not assert it."""
+    known = {e.id: e for o in agreement.objectives for e in o.exclusions}
+    for fact in evidence.facts:
+        if fact.exclusion is None:
+            continue
+        exclusion = known.get(fact.exclusion)
+        if exclusion is None:
+            names = ", ".join(sorted(known)) or "none"
+            yield fact.id, f"it names the exclusion {fact.exclusion!r}, which the Agreement does not have (it has {names})"
+        elif fact.type == "announcement" and exclusion.asserted_by == "vendor" and fact.by not in {None, agreement.vendor}:
+            yield fact.id, f"it is by {fact.by!r}, while only the vendor ({agreement.vendor}) may claim {fact.exclusion}"

@@ -65,7 +65,7 @@ def _applied(exclusion: Exclusion, period: ResolvedPeriod, facts: tuple[Fact, ..
         if fact.type != "announcement" or fact.exclusion != exclusion.id or fact.start is None or fact.end is None:
             continue
         in_time = fact.when <= fact.start - (exclusion.notice or 0) * NS_PER_MS
-        late += not in_time
+        late += not in_time and fact.start < period.end and fact.end > period.start
         state = _declared(facts, exclusion.id, fact.start) or ("accepted" if in_time else "contested")
         states[state].append((fact.start, fact.end))
     accepted = _capped(exclusion, period, merge_spans(states["accepted"]), ())

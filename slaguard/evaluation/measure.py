@@ -67,6 +67,8 @@ class Measurement:
     dropped: int = 0
     unmeasured: int = 0
     clockless: int = 0
+    requests: int | None = None
+    """Interval rules: how many counted requests the intervals hold; none at all is no traffic, not uptime."""
     excluded: tuple[Excluded, ...] = ()
     events: tuple[Event, ...] = ()
     if_rest_is_good: Fraction | None = None

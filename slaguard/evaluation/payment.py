@@ -8,10 +8,11 @@ itself is the fact (`statistics.md` §5).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
 
-from slaguard.evaluation.credits import Credits, PricedRow, price
+from slaguard.evaluation.credits import Credits, PricedRow, price, settle
 from slaguard.evaluation.deadlines import due
 from slaguard.evaluation.decide import Analysis, Decided
 from slaguard.evaluation.exclusions import Variant
@@ -69,6 +70,15 @@ def credits_part(agreement: Agreement, period: ResolvedPeriod, rows: Sequence[An
 def _priced(row: Answered) -> PricedRow:
     objective = row.question.objective
     return PricedRow(objective.name, row.question.scope, objective.bound, objective.credits)
+
+
+def credit_alone(agreement: Agreement, period: ResolvedPeriod, row: Answered, variant: Variant) -> Decimal | None:
+    """Return what one row alone would pay with one set of exclusions, in the fee's currency; None where it is not priced."""
+    if agreement.fee is None or not row.question.objective.credits or not period.own:
+        return None
+    priced = _priced(row)
+    broken = row.decided[variant].verdict is Verdict.BREACH
+    return settle(agreement, {priced: _near(row, variant) if broken else None}).lines[0].alone.amount
 
 
 def _figures(row: Answered) -> Figures:

@@ -189,6 +189,8 @@ class VariantPart(Part):
     value: Exact | None
     n: int
     bad: Exact
+    credit: Amount | None = None
+    """What this promise alone would pay, before combination and caps; null where it is not priced."""
 
 
 class EventPart(Part):

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from slaguard.evaluation.demands import Counts
+from slaguard.evaluation.exclusions import bins_touched
 from slaguard.evaluation.latency import is_within
 from slaguard.evaluation.measure import OUTCOMES, counted_as
 from slaguard.evaluation.requirements import Question
 from slaguard.evaluation.shares import GRADES
 from slaguard.records import NULL
-from slaguard.spec.model import Percentile, Ratio, RequestAttainment, SampleProportion
+from slaguard.spec.model import Effect, Percentile, Ratio, RequestAttainment, SampleProportion
 from slaguard.terms import ANSWERED, Count, Outcome
 
 UNMEASURED: Final = "unmeasured"
@@ -67,3 +69,20 @@ def _timed(question: Question, rule: Percentile | RequestAttainment, count: Coun
         return UNSCORED
     limit = rule.within.bound if isinstance(rule, RequestAttainment) else question.objective.bound
     return Count.OK.value if is_within(time, limit) else Count.FAIL.value
+
+
+def excluded_intervals(question: Question, counts: Counts) -> dict[int, str]:
+    """Return the intervals that accepted windows take out or count as up, each with its exclusion: ``excluded:<id>``.
+
+    Keyed by the Demand's ``bin``; empty for rules that are not about intervals. The first exclusion in order stands.
+    """
+    if counts.bin_ns is None:
+        return {}
+    start, end = counts.span
+    size = -(-(end - start) // counts.bin_ns)
+    found: dict[int, str] = {}
+    for applied in question.applied:
+        if applied.is_window and applied.exclusion.effect is not Effect.DROP_RECORDS:
+            for index in bins_touched(applied.accepted, start, counts.bin_ns, size):
+                found.setdefault(index, f"excluded:{applied.exclusion.id}")
+    return found

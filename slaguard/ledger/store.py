@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Self, cast
 
@@ -38,6 +39,15 @@ from slaguard.records import (
 BATCH: Final = 20_000
 """Records that are turned into columns at a time."""
 _FETCH: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How many calls each vendor has, and the first and last moment of them all (None without calls)."""
+
+    vendors: Mapping[str, int]
+    first: int | None
+    last: int | None
 
 
 class ColumnStore:
@@ -230,6 +240,15 @@ class ColumnStore:
             cursor.execute(TABLES[record_type].read())
             while rows := cursor.fetchmany(_FETCH):
                 yield from to_records(record_type, rows)
+
+    def overview(self) -> Overview:
+        """Return whose calls these are and when they were made: for saying why none of them counts."""
+        self._settle()
+        rows = self._duckdb.execute("SELECT vendor, count(*) FROM observation GROUP BY vendor ORDER BY 2 DESC, 1").fetchall()
+        first, last = self._duckdb.execute(
+            "SELECT min(coalesce(sent_at, batch_start)), max(coalesce(sent_at, batch_end)) FROM observation"
+        ).fetchall()[0]
+        return Overview({str(vendor): int(n) for vendor, n in rows}, first, last)
 
     def close(self) -> None:
         """Let go of memory and temporary files. Closing twice is fine."""

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from slaguard.evaluation.result import EventPart, ExcludedPart, VariantPart
+from slaguard.evaluation.result import CreditsPart, EventPart, ExcludedPart, VariantPart
 from slaguard.reports.counting import dropped_words
 from slaguard.reports.inputs import ClaimInputs
 from slaguard.reports.moments import Calendar
 from slaguard.reports.subjects import Subject
 from slaguard.reports.tally import counts_of
-from slaguard.reports.words import clean, count, counted, figure, figure_range, listing, percent
+from slaguard.reports.words import clean, count, counted, figure, figure_range, listing, money, percent
 from slaguard.spec.model import Effect, Exclusion, SampleProportion
 from slaguard.terms import Source
 
@@ -52,7 +52,7 @@ class LeftOut:
 def left_out(inputs: ClaimInputs, found: tuple[Subject, ...], calendar: Calendar) -> LeftOut:
     """Return what did not count."""
     rows = [_row(subject, part, calendar) for subject in found for part in subject.result.excluded]
-    lines = [line for subject in found for line in _otherwise(subject)]
+    lines = [line for subject in found for line in _otherwise(subject, inputs.evaluation.credits)]
     lines += together((subject.name, line) for subject in found for line in _dropped(inputs, subject))
     return LeftOut(tuple(rows), tuple(lines))
 
@@ -89,19 +89,21 @@ def _size(part: ExcludedPart) -> str:
 
 
 # ── the result otherwise ────────────────────────────────────────────────────────────────────────────────────────────
-def _otherwise(subject: Subject) -> Iterator[str]:
-    result = subject.result
+def _otherwise(subject: Subject, owed: CreditsPart | None) -> Iterator[str]:
+    result, currency = subject.result, owed.currency if owed is not None else ""
     if result.with_contested is not None:
-        yield f"{subject.name}, with what is in dispute left out too: {_variant(subject, result.with_contested)}."
+        yield f"{subject.name}, with what is in dispute left out too: {_variant(subject, result.with_contested, currency)}."
     if result.without_exclusions is not None:
-        yield f"{subject.name}, with nothing left out: {_variant(subject, result.without_exclusions)}."
+        yield f"{subject.name}, with nothing left out: {_variant(subject, result.without_exclusions, currency)}."
 
 
-def _variant(subject: Subject, variant: VariantPart) -> str:
+def _variant(subject: Subject, variant: VariantPart, currency: str) -> str:
     value = figure(variant.value, subject.result.unit, subject.limit)
     verdict = f"the verdict would be {variant.verdict.value}"
     if variant.verdict is subject.result.verdict:
         verdict = "the verdict is the same"
+    if variant.credit:
+        verdict += f", and this promise alone would pay {money(variant.credit, currency)}"
     of = counted(variant.n, subject.result.estimate.noun)
     return f"{value} ({count(variant.bad)} of {of} against the promise), {verdict}"
 

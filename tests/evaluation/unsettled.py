@@ -119,6 +119,11 @@ def other_source(month: Month, objective: Objective, finding: Finding, result: O
     return result.source is not finding.source
 
 
+def removal_to_come(month: Month, objective: Objective, finding: Finding, result: ObjectiveResult) -> bool:
+    """A window still to come already shortens an open period, and is not told as an exclusion that changed anything."""
+    return _is_open(month) and any(e.effect is Effect.REMOVE_MINUTES for e in objective.exclusions) and not result.excluded
+
+
 def on_the_edge(month: Month, objective: Objective, finding: Finding, result: ObjectiveResult) -> bool:
     """The exact chance is alpha itself, and a float of it is a little more."""
     return any(
@@ -148,6 +153,7 @@ POINTS: Final[dict[Excuse, frozenset[str]]] = {
     nothing_counted: JUDGED | {"coverage"},
     open_sample: JUDGED,
     up_before_drop: JUDGED | FIGURES,
+    removal_to_come: frozenset({"without"}),
     on_the_edge: JUDGED,
     other_source: JUDGED | FIGURES | {"source"},
 }
