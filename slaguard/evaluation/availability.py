@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slaguard.evaluation.exclusions import Variant, bins_touched
-from slaguard.evaluation.measure import Event, Excluded, Measurement, Rows, excluded_records, rows_of
+from slaguard.evaluation.measure import Event, Excluded, Measurement, Rows, rows_of
 from slaguard.evaluation.requirements import Question
 from slaguard.records import NS_PER_MS, NULL, Column, Evidence, Span
 from slaguard.spec.model import BinRule, Effect, ErrorRateRuns, MeanOfIntervals
@@ -100,14 +100,15 @@ def _grid(
     timed = (where != NULL) & (where >= 0) & (where < size)
     np.add.at(n, where[timed], (rows.ok + rows.fail)[timed])
     np.add.at(fail, where[timed], rows.fail[timed])
-    np.add.at(unmeasured, where[timed], rows.unmeasured_rows[timed])
+    np.add.at(unmeasured, where[timed], rows.unmeasured[timed])
     index = np.arange(size, dtype=np.int64)
     starts = span[0] + index * bin_ns
     inside = (starts >= period.start) & (starts < period.end)
     ends = starts + bin_ns
     elapsed = np.where(inside, np.minimum(ends, period.end), ends) <= as_of
     watched = n > 0 if source is Source.PROBE else _wholly_covered(starts, bin_ns, coverage, period)
-    unobserved = ~watched | ((n == 0) & (unmeasured > 0))
+    # What is still to come is not known, whatever the log says it will cover.
+    unobserved = ~watched | ((n == 0) & (unmeasured > 0)) | ~elapsed
     up, removed = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)
     for applied in question.applied:
         if applied.is_window and applied.exclusion.effect is not Effect.DROP_RECORDS:
@@ -165,11 +166,11 @@ def _runs(rule: ErrorRateRuns, grid: Grid) -> Score:
     def score(grid: Grid, part: Mask, unobserved_bad: bool) -> tuple[Fraction, int, Mask]:
         now_bad = np.where(grid.unobserved, unobserved_bad, bad)
         neutral = stretch & ~grid.unobserved
-        seen = grid.elapsed | part
+        seen = grid.elapsed | part | (~grid.inside & grid.unobserved)
         if rule.cross_period == "split":
             seen &= grid.inside
         down = _long_runs(now_bad & seen, neutral & seen, rule.run)
-        leaves = grid.below & (rule.below_minimum == "leave_out") & ~grid.unobserved
+        leaves = grid.below & (rule.below_minimum == "leave_out") & ~grid.unobserved & ~grid.up
         live = part & ~grid.removed & ~leaves
         lost = live & down & ~grid.up
         return Fraction(int(lost.sum())), int(live.sum()), lost
@@ -214,9 +215,11 @@ def _measurement(question: Question, source: Source, grid: Grid, rows: Rows, sco
     so_far = grid.inside & grid.elapsed
     lost, total, lost_bins = score(grid, so_far, False)
     worst_lost, _, _ = score(grid, so_far, True)
-    rest_lost, rest_total, _ = score(grid, grid.inside, False)
+    _, rest_total, _ = score(grid, grid.inside, False)
     unknown = so_far & grid.unobserved & ~grid.removed & ~grid.up
     seen = total - int(unknown.sum())
+    where = rows.table.column("bin")
+    own = (where == NULL) | np.isin(where, np.flatnonzero(grid.inside))
     watchable = int((so_far & ~grid.removed).sum())
     return Measurement(
         source=source,
@@ -227,17 +230,17 @@ def _measurement(question: Question, source: Source, grid: Grid, rows: Rows, sco
         n=seen,
         bad=lost,
         allowed=(1 - question.objective.target.value) * total,
-        coverage=Fraction(watchable - int(unknown.sum()), watchable) if watchable else Fraction(0),
+        coverage=Fraction(watchable - int(unknown.sum()), watchable) if watchable else Fraction(int(so_far.any())),
         census=True,
         unknown=int(unknown.sum()),
         population=total,
-        dropped=rows.dropped,
-        unmeasured=rows.unmeasured,
+        dropped=rows.sum(rows.dropped[own]),
+        unmeasured=rows.sum(rows.unmeasured[own]),
         clockless=rows.sum(rows.table.n[rows.table.column("clock") == 0]),
         requests=int(grid.n[so_far].sum()),
-        excluded=(*_excluded_windows(question, grid, variant), *excluded_records(question, rows)),
+        excluded=(*_excluded_windows(question, grid, variant), *rows.excluded(question, own)),
         events=_events(grid, lost_bins, so_far),
-        if_rest_is_good=1 - rest_lost / rest_total if rest_total else None,
+        if_rest_is_good=1 - lost / rest_total if rest_total else None,
     )
 
 

@@ -99,7 +99,7 @@ def decide(analysis: Analysis, m: Measurement, *, closed: bool) -> Decided:
 def _at_close(analysis: Analysis, m: Measurement) -> tuple[Verdict, Reason]:
     short = _too_little(analysis, m)
     if short is not None:
-        return Verdict.INSUFFICIENT, short
+        return (Verdict.INCONCLUSIVE if short is Reason.NOT_OBSERVABLE else Verdict.INSUFFICIENT), short
     if m.census:
         return _counted(analysis, m)
     if m.coverage < analysis.min_coverage:
@@ -114,9 +114,10 @@ def _too_little(analysis: Analysis, m: Measurement) -> Reason | None:
     if m.noun == "interval" and m.clockless:
         return Reason.NO_CLOCK
     if m.n == 0:
-        if m.coverage < analysis.min_coverage or m.noun == "interval":
+        if m.coverage < analysis.min_coverage:
             return Reason.LOW_COVERAGE
-        return Reason.UNGRADED if m.unknown else Reason.NO_TRAFFIC
+        unknown = Reason.NOT_OBSERVABLE if m.noun == "interval" else Reason.UNGRADED
+        return unknown if m.unknown else Reason.NO_TRAFFIC
     if m.requests == 0:
         return Reason.NO_TRAFFIC
     return Reason.N_BELOW_MIN if m.n < analysis.min_n else None
@@ -164,8 +165,7 @@ def _by_test(analysis: Analysis, m: Measurement) -> tuple[Verdict, Reason]:
         return Verdict.BREACH, Reason.CLOSE_TEST
     if p_comply <= analysis.alpha:
         return Verdict.COMPLIANT, Reason.CLOSE_TEST_COMPLY
-    least = n_min(analysis.theta0, analysis.alpha, m.population, inclusive=analysis.inclusive)
-    if least is None or m.n < least:
+    if not _enough(analysis, m):
         return Verdict.INSUFFICIENT, Reason.N_BELOW_MIN
     if m.unknown:
         sides = fixed_test(bad, m.n, analysis.theta0, None, inclusive=analysis.inclusive)
@@ -174,21 +174,32 @@ def _by_test(analysis: Analysis, m: Measurement) -> tuple[Verdict, Reason]:
     return Verdict.INCONCLUSIVE, Reason.STRADDLES
 
 
+def _enough(analysis: Analysis, m: Measurement) -> bool:
+    """Tell whether some outcome of so many events could show the promise kept."""
+    least = n_min(analysis.theta0, analysis.alpha, m.population, inclusive=analysis.inclusive)
+    return least is not None and m.n >= least
+
+
 # ── the period is open ──────────────────────────────────────────────────────────────────────────────────────────────
 def _open(analysis: Analysis, m: Measurement) -> tuple[Verdict, Reason]:
     """Judge a period that is not over: never BREACH unless nothing that still comes can save it."""
-    if m.if_rest_is_good is not None and m.census and not m.clockless and not analysis.bound.holds(m.if_rest_is_good):
-        return Verdict.BREACH, Reason.ERROR_BUDGET_EXHAUSTED
     short = _too_little(analysis, m)
     if short is not None:
-        return Verdict.INSUFFICIENT, short
+        return (Verdict.INCONCLUSIVE if short is Reason.NOT_OBSERVABLE else Verdict.INSUFFICIENT), short
+    if m.if_rest_is_good is not None and not analysis.bound.holds(m.if_rest_is_good):
+        return Verdict.BREACH, Reason.ERROR_BUDGET_EXHAUSTED
     if m.census:
         kept = _kept(analysis, m)
         if kept is None:
             return _undecided(analysis, m)
         return (Verdict.COMPLIANT, Reason.WITHIN_TO_DATE) if kept else (Verdict.INCONCLUSIVE, Reason.BREACHING_TO_DATE)
-    over = m.value is not None and not analysis.bound.holds(m.value)
-    return Verdict.INCONCLUSIVE, Reason.AT_RISK if over else Reason.STRADDLES
+    if m.value is not None and not analysis.bound.holds(m.value):
+        return Verdict.INCONCLUSIVE, Reason.AT_RISK
+    if m.coverage < analysis.min_coverage:
+        return Verdict.INSUFFICIENT, Reason.LOW_COVERAGE
+    if analysis.rule == "lower_bound" and not _enough(analysis, m):
+        return Verdict.INSUFFICIENT, Reason.N_BELOW_MIN
+    return Verdict.INCONCLUSIVE, Reason.STRADDLES
 
 
 # ── how sure ────────────────────────────────────────────────────────────────────────────────────────────────────────

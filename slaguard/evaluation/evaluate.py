@@ -36,7 +36,7 @@ from slaguard.evaluation.result import (
 )  # fmt: skip
 from slaguard.evaluation.sentences import sentence
 from slaguard.evaluation.shares import measure_share
-from slaguard.records import Evidence
+from slaguard.records import Evidence, Span
 from slaguard.spec.model import Agreement, BinRule, Percentile, Ratio, RequestAttainment, SampleProportion
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.terms import Reason, Source, Verdict
@@ -99,7 +99,7 @@ def evaluate(agreement: Agreement, period: ResolvedPeriod, evidence: Evidence, a
             tzdata=period.tzdata,
             method_version=METHOD_VERSION,
         ),
-        objectives=tuple(_result(r, agreement, period) for r in rows),
+        objectives=tuple(_result(r, agreement, period, closed=closed) for r in rows),
         credits=credits_part(agreement, period, rows),
         deadlines=deadline_parts(agreement, period, evidence.facts, as_of),
         warnings=_warnings(agreement, period, evidence, rows),
@@ -139,7 +139,7 @@ def _source(question: Question, evidence: Evidence, period: ResolvedPeriod, as_o
     return best[1] if best else question.objective.source[0]
 
 
-def _result(row: Row, agreement: Agreement, period: ResolvedPeriod) -> ObjectiveResult:
+def _result(row: Row, agreement: Agreement, period: ResolvedPeriod, *, closed: bool) -> ObjectiveResult:
     m, decided, objective = row.measured["accepted"], row.decided["accepted"], row.question.objective
     reason, verdict, text = decided.reason, row.verdict, sentence(objective, row.analysis, m, decided)
     if row.disputed:
@@ -155,7 +155,7 @@ def _result(row: Row, agreement: Agreement, period: ResolvedPeriod) -> Objective
         clause=objective.clause.where,
         clause_words=objective.clause.words,
         verdict=verdict,
-        provisional=decided.provisional,
+        provisional=decided.provisional or (row.disputed and not closed),
         reason=reason,
         sentence=text,
         target=TargetPart(word=objective.bound.word.value, limit=str(objective.target)),
@@ -169,7 +169,7 @@ def _result(row: Row, agreement: Agreement, period: ResolvedPeriod) -> Objective
         unknown=m.unknown,
         dropped=m.dropped,
         unmeasured=m.unmeasured,
-        excluded=_excluded(row),
+        excluded=_excluded(row, period.span),
         with_contested=_variant(row, "with_contested", pays) if _contested(row) else None,
         without_exclusions=_variant(row, "none", pays) if m.excluded or _contested(row) else None,
         events=tuple(EventPart(kind=e.kind, start=e.span[0], end=e.span[1], lost=e.lost) for e in m.events),
@@ -190,11 +190,8 @@ def _estimate(m: Measurement, decided: Decided) -> Estimate:
 
 
 def _contested(row: Row) -> bool:
-    return any(_in_dispute(a) for a in row.question.applied)
-
-
-def _in_dispute(applied: Applied) -> bool:
-    return bool(applied.contested) if applied.is_window else applied.state == "contested"
+    """Tell whether a dispute can change the row, in the period or in the intervals around it that settle a run."""
+    return any(a.in_dispute(row.question.counts[0].span) for a in row.question.applied)
 
 
 def _variant(row: Row, variant: Variant, pays: Mapping[Variant, Decimal | None]) -> VariantPart:
@@ -204,20 +201,20 @@ def _variant(row: Row, variant: Variant, pays: Mapping[Variant, Decimal | None])
     )
 
 
-def _excluded(row: Row) -> tuple[ExcludedPart, ...]:
+def _excluded(row: Row, span: Span) -> tuple[ExcludedPart, ...]:
     """Return what the exclusions took out: those accepted, and beside them what those in dispute would take."""
     parts: list[ExcludedPart] = []
     for excluded in row.measured["accepted"].excluded:
-        one = excluded.applied
-        parts.append(_excluded_part(one, "accepted", excluded.n, excluded.minutes, one.accepted))
+        windows = excluded.applied.windows_in(span, "accepted")
+        parts.append(_excluded_part(excluded.applied, "accepted", excluded.n, excluded.minutes, windows))
     for excluded in row.measured["with_contested"].excluded:
         one = excluded.applied
-        if not _in_dispute(one):
+        if not one.in_dispute(span):
             continue
         before = next((e for e in row.measured["accepted"].excluded if e.applied is one), None)
         n = excluded.n - (before.n if before else 0)
         minutes = excluded.minutes - (before.minutes if before else 0)
-        parts.append(_excluded_part(one, "contested", n, minutes, one.contested))
+        parts.append(_excluded_part(one, "contested", max(0, n), max(Fraction(0), minutes), one.contested_in(span)))
     return tuple(parts)
 
 
@@ -253,7 +250,7 @@ def _row_warnings(row: Row) -> Iterator[tuple[str, str]]:
     late = sum(a.late for a in row.question.applied)
     if late:
         yield "W-LATE-NOTICE", f"{late} window(s) were announced later than the notice asks for, and are contested"
-    silent = [a.exclusion.id for a in row.question.applied if a.is_window and not (a.accepted or a.contested)]
+    silent = [a.exclusion.id for a in row.question.applied if a.is_window and not a.with_contested and not a.accepted]
     if silent and m.bad > 0 and isinstance(rule, BinRule | Ratio):
         names = ", ".join(silent)
         yield "W-FACTS", f"no announcement is recorded for {names} in this period; if there was one, it counts (--facts)"

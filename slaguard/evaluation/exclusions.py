@@ -23,27 +23,43 @@ VARIANTS: tuple[Variant, ...] = ("accepted", "with_contested", "none")
 class Applied:
     """One exclusion as it stands in one period.
 
-    `state` is that of a record exclusion; `accepted` and `contested` hold the windows of a time exclusion, capped,
-    merged, as half-open UTC nanoseconds. `late` counts windows announced later than the notice asks for.
+    `state` is that of a record exclusion; the others hold the windows of a time exclusion, merged and capped, as
+    half-open UTC nanoseconds: `accepted` those in force, `with_contested` those that would be if all in dispute were
+    accepted too (the cap is used up in time order, so neither need contain the other). They may begin or end outside
+    the period, for rules that look across its edges. `late` counts windows of this period announced too late.
     """
 
     exclusion: Exclusion
     state: State
     accepted: tuple[Span, ...] = ()
-    contested: tuple[Span, ...] = ()
+    with_contested: tuple[Span, ...] = ()
     late: int = 0
 
     def windows(self, variant: Variant) -> tuple[Span, ...]:
         """Return the windows that apply in a variant."""
         if variant == "none":
             return ()
-        return self.accepted if variant == "accepted" else merge_spans([*self.accepted, *self.contested])
+        return self.accepted if variant == "accepted" else self.with_contested
+
+    def windows_in(self, span: Span, variant: Variant) -> tuple[Span, ...]:
+        """Return the parts of a variant's windows inside a span."""
+        return merge_spans([(max(a, span[0]), min(b, span[1])) for a, b in self.windows(variant)])
+
+    def contested_in(self, span: Span) -> tuple[Span, ...]:
+        """Return the parts inside a span that are excluded only if what is in dispute is accepted."""
+        return _without(self.windows_in(span, "with_contested"), self.accepted)
 
     def covers_records(self, variant: Variant) -> bool:
         """Tell whether a record exclusion applies in a variant."""
         if variant == "none" or self.state == "rejected":
             return False
         return self.state == "accepted" or variant == "with_contested"
+
+    def in_dispute(self, span: Span) -> bool:
+        """Tell whether a dispute about it can change anything in a span."""
+        if not self.is_window:
+            return self.state == "contested"
+        return self.windows_in(span, "accepted") != self.windows_in(span, "with_contested")
 
     @property
     def is_window(self) -> bool:
@@ -68,9 +84,9 @@ def _applied(exclusion: Exclusion, period: ResolvedPeriod, facts: tuple[Fact, ..
         late += not in_time and fact.start < period.end and fact.end > period.start
         state = _declared(facts, exclusion.id, fact.start) or ("accepted" if in_time else "contested")
         states[state].append((fact.start, fact.end))
-    accepted = _capped(exclusion, period, merge_spans(states["accepted"]), ())
-    contested = _capped(exclusion, period, merge_spans(states["contested"]), accepted)
-    return Applied(exclusion, "accepted", _clipped(accepted, period), _clipped(contested, period), late)
+    accepted = _capped(exclusion, period, merge_spans(states["accepted"]))
+    both = _capped(exclusion, period, merge_spans(states["accepted"] + states["contested"]))
+    return Applied(exclusion, "accepted", accepted, both, late)
 
 
 def _declared(facts: tuple[Fact, ...], exclusion: str, start: int | None) -> State | None:
@@ -82,25 +98,28 @@ def _declared(facts: tuple[Fact, ...], exclusion: str, start: int | None) -> Sta
     return "accepted" if state == "accepted" else "rejected" if state == "rejected" else "contested"
 
 
-def _capped(exclusion: Exclusion, period: ResolvedPeriod, spans: tuple[Span, ...], used: tuple[Span, ...]) -> tuple[Span, ...]:
-    """Cut `spans` to what the cap leaves in each calendar month, in time order; `used` has gone off the cap already."""
+def _capped(exclusion: Exclusion, period: ResolvedPeriod, spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Cut `spans` to what the cap allows in each calendar month, in time order."""
     if exclusion.cap is None:
         return spans
     kept: list[Span] = []
     for month_start, month_end in period.months:
         left = exclusion.cap.length * NS_PER_MS
-        left -= sum(max(0, min(b, month_end) - max(a, month_start)) for a, b in used)
         for start, end in spans:
             begin, stop = max(start, month_start), min(end, month_end)
-            stop = min(stop, begin + max(0, left))
+            stop = min(stop, begin + left)
             if stop > begin:
                 kept.append((begin, stop))
                 left -= stop - begin
     return merge_spans(kept)
 
 
-def _clipped(spans: tuple[Span, ...], period: ResolvedPeriod) -> tuple[Span, ...]:
-    return merge_spans([(max(a, period.start), min(b, period.end)) for a, b in spans])
+def _without(spans: tuple[Span, ...], taken: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Return the parts of `spans` outside `taken`."""
+    left = list(spans)
+    for a, b in taken:
+        left = [piece for start, end in left for piece in ((start, min(end, a)), (max(start, b), end)) if piece[1] > piece[0]]
+    return merge_spans(left)
 
 
 def bins_touched(spans: tuple[Span, ...], start: int, bin_ns: int, count: int) -> list[int]:

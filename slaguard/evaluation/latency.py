@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slaguard.evaluation.exclusions import Variant
-from slaguard.evaluation.measure import Measurement, Rows, excluded_records, rows_of
+from slaguard.evaluation.measure import Measurement, Rows, rows_of
 from slaguard.evaluation.requirements import Question
 from slaguard.evaluation.shares import Tally, coverage_of, is_census, measured
 from slaguard.records import NULL, Column, Evidence
@@ -78,8 +78,8 @@ def _percentile(question: Question, rule: Percentile, source: Source, rows: Rows
         source=source,
         noun="request",
         value=quantile(times, finite, late, rule.p, Fraction(0)),
-        best=quantile(times, finite, late, rule.p, Fraction(tally.unknown), lift=unwatched),
-        worst=quantile(times, finite, late + tally.unknown, rule.p, Fraction(0), drop=unwatched),
+        best=Fraction(0) if unwatched == 1 else quantile(times, finite, late, rule.p, Fraction(tally.unknown), lift=unwatched),
+        worst=NEVER if unwatched == 1 else quantile(times, finite, late + tally.unknown, rule.p, Fraction(0), drop=unwatched),
         n=tally.n,
         bad=Fraction(tally.bad),
         allowed=(1 - rule.p) * tally.n,
@@ -87,10 +87,10 @@ def _percentile(question: Question, rule: Percentile, source: Source, rows: Rows
         census=tally.census,
         unknown=tally.unknown,
         population=size if tally.population is not None else None,
-        dropped=rows.dropped,
-        unmeasured=rows.unmeasured,
+        dropped=rows.sum(rows.dropped),
+        unmeasured=rows.sum(rows.unmeasured),
         clockless=rows.sum(rows.table.n[rows.table.column("clock") == 0]),
-        excluded=excluded_records(question, rows),
+        excluded=rows.excluded(question),
     )
 
 

@@ -6,7 +6,7 @@ vendor) and `worst` (all of it bad). Everything here is integers and fractions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
@@ -77,20 +77,27 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A Table's rows with what each of them counts as, in one variant."""
+    """A Table's rows with what each of them counts as, in one variant; every column has one element per row."""
 
     table: Table
     ok: Column
     fail: Column
-    dropped: int
-    unmeasured: int
-    unmeasured_rows: Column
-    excluded: dict[int, int] = field(default_factory=dict)
-    """Records taken out, by position of the exclusion in the Objective's list."""
+    dropped: Column
+    unmeasured: Column
+    taken: Column
+    """Records that an exclusion took out or turned."""
+    position: Column
+    """Which exclusion it was, by its place in the Objective's list; -1: none."""
 
     def sum(self, column: Column) -> int:
         """Return the sum of a column as an exact integer."""
         return int(column.sum())
+
+    def excluded(self, question: Question, part: Column | None = None) -> tuple[Excluded, ...]:
+        """Return what each record exclusion took out of `part` (a mask of rows; None: of all), in the Agreement's order."""
+        taken = self.taken if part is None else np.where(part, self.taken, 0)
+        places = [i for i in np.unique(self.position[taken > 0]).tolist() if i >= 0]
+        return tuple(Excluded(question.applied[i], self.sum(taken[self.position == i]), Fraction(0)) for i in places)
 
 
 def counted_as(question: Question, outcome: Outcome, mask: int, variant: Variant) -> tuple[Count | None, int | None]:
@@ -103,17 +110,23 @@ def counted_as(question: Question, outcome: Outcome, mask: int, variant: Variant
     count = _stated(question, outcome, mask)
     if count is None or count is Count.DROP:
         return count, None
+    turned: int | None = None
     for i, bit in enumerate(question.bits):
         if bit.applied is None or not mask >> i & 1 or not bit.active(variant):
             continue
         position = question.applied.index(bit.applied)
-        if bit.applied.exclusion.effect is not Effect.COUNT_AS_UP:
+        if _takes_out(question, bit.applied, count):
             return Count.DROP, position
-        if count is Count.FAIL and isinstance(question.objective.indicator, Ratio):
-            return Count.OK, position
-        if count is Count.FAIL and not isinstance(question.objective.indicator, SampleProportion):
-            return Count.DROP, position  # a failed call is no answer, and leaves a graded share anyway
-    return count, None
+        if count is Count.FAIL and isinstance(question.objective.indicator, Ratio) and turned is None:
+            turned = position
+    return (count, None) if turned is None else (Count.OK, turned)
+
+
+def _takes_out(question: Question, applied: Applied, count: Count) -> bool:
+    """Tell whether an exclusion takes a counted record out; a failed call is no answer, and leaves a graded share anyway."""
+    if applied.exclusion.effect is not Effect.COUNT_AS_UP:
+        return True
+    return count is Count.FAIL and not isinstance(question.objective.indicator, Ratio | SampleProportion)
 
 
 def _stated(question: Question, outcome: Outcome, mask: int) -> Count | None:
@@ -131,30 +144,21 @@ def _stated(question: Question, outcome: Outcome, mask: int) -> Count | None:
 
 def rows_of(question: Question, table: Table, variant: Variant) -> Rows:
     """Return the rows of a Table with their counts in one variant."""
-    outcome, mask, n = table.column("outcome"), table.column("mask"), table.n
-    ok, fail, unmeasured = np.zeros_like(n), np.zeros_like(n), np.zeros_like(n)
-    dropped = 0
-    excluded: dict[int, int] = {}
-    pairs = np.stack([outcome, mask], axis=1) if len(n) else np.empty((0, 2), dtype=np.int64)
+    n = table.n
+    columns = {count: np.zeros_like(n) for count in Count}
+    unmeasured, taken, where_from = np.zeros_like(n), np.zeros_like(n), np.full_like(n, -1)
+    pairs = np.stack([table.column("outcome"), table.column("mask")], axis=1) if len(n) else np.empty((0, 2), dtype=np.int64)
     kinds, where = np.unique(pairs, axis=0, return_inverse=True)
     for index, (code, bits) in enumerate(kinds.tolist()):
         chosen = where.reshape(-1) == index
         count, position = counted_as(question, OUTCOMES[code], bits, variant)
-        size = int(n[chosen].sum())
         if position is not None:
-            excluded[position] = excluded.get(position, 0) + size
+            taken[chosen], where_from[chosen] = n[chosen], position
         if count is None:
             unmeasured[chosen] = n[chosen]
-        elif count is Count.DROP:
-            dropped += size if position is None else 0
-        else:
-            (ok if count is Count.OK else fail)[chosen] = n[chosen]
-    return Rows(table, ok, fail, dropped, int(unmeasured.sum()), unmeasured, excluded)
-
-
-def excluded_records(question: Question, rows: Rows) -> tuple[Excluded, ...]:
-    """Return what each record exclusion took out, in the Agreement's order."""
-    return tuple(Excluded(question.applied[i], n, Fraction(0)) for i, n in sorted(rows.excluded.items()))
+        elif position is None or count is not Count.DROP:
+            columns[count][chosen] = n[chosen]
+    return Rows(table, columns[Count.OK], columns[Count.FAIL], columns[Count.DROP], unmeasured, taken, where_from)
 
 
 def covered_share(span: Span, coverage: tuple[Span, ...]) -> Fraction:

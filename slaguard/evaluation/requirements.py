@@ -46,7 +46,7 @@ class Bit:
         if self.applied is None or variant == "none":
             return False
         if self.applied.is_window:
-            return not self.contested or variant == "with_contested"
+            return self.contested == (variant == "with_contested")
         return self.applied.covers_records(variant)
 
 
@@ -148,7 +148,7 @@ def _bits(objective: Objective, applied: tuple[Applied, ...]) -> tuple[Bit, ...]
         if isinstance(objective.indicator, BinRule) and one.exclusion.effect is not Effect.DROP_RECORDS:
             continue  # windows that act on intervals are applied in `availability`, after runs are found
         bits.append(Bit(Mark((), one.accepted), applied=one))
-        bits.append(Bit(Mark((), one.contested), applied=one, contested=True))
+        bits.append(Bit(Mark((), one.with_contested), applied=one, contested=True))
     for code, count in sorted((objective.outcomes.codes or {}).items()):
         bits.append(Bit(Mark((Condition("error_code", (code,)),)), code=count))
     if (after := objective.outcomes.timeout_after) is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from slaguard.evaluation.exclusions import Variant
-from slaguard.evaluation.measure import Measurement, Rows, covered_share, excluded_records, rows_of
+from slaguard.evaluation.measure import Measurement, Rows, covered_share, rows_of
 from slaguard.evaluation.requirements import Question
 from slaguard.records import NULL, Column, Evidence, Span
 from slaguard.spec.model import Ratio, SampleProportion
@@ -58,7 +58,7 @@ def coverage_of(rows: Rows, source: Source, evidence: Evidence, period: Resolved
     """
     if source is Source.PROBE:
         planned = rows.sum(rows.table.n)
-        return Fraction(planned - rows.unmeasured, planned) if planned else Fraction(0)
+        return Fraction(planned - rows.sum(rows.unmeasured), planned) if planned else Fraction(0)
     so_far: Span = (period.start, max(period.start, min(period.end, as_of)))
     return covered_share(so_far, evidence.coverage.get(source, ()))
 
@@ -131,10 +131,10 @@ def measured(question: Question, source: Source, rows: Rows, tally: Tally, cover
         census=tally.census,
         unknown=tally.unknown,
         population=tally.population,
-        dropped=rows.dropped,
-        unmeasured=rows.unmeasured,
+        dropped=rows.sum(rows.dropped),
+        unmeasured=rows.sum(rows.unmeasured),
         clockless=rows.sum(rows.table.n[rows.table.column("clock") == 0]),
-        excluded=excluded_records(question, rows),
+        excluded=rows.excluded(question),
     )
 
 

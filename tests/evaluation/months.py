@@ -165,6 +165,8 @@ def _outcomes(rng: Random) -> dict[str, Any]:
     terms: dict[str, Any] = {o: usual.get(o, "fail") for o in MAPPED}
     for outcome in rng.sample(MAPPED, rng.choice((0, 0, 2, 5))):
         terms[outcome] = rng.choice(("fail", "ok", "drop"))
+    if _chance(rng, 0.1):
+        terms["timeout_after"] = f"{EDGE_MS}ms"
     if _chance(rng, 0.3):
         terms["codes"] = rng.choice(
             ({"overloaded_error": "fail"}, {"quota": "drop", "overloaded_error": "ok"}, {"quota": "ok"})
@@ -173,7 +175,7 @@ def _outcomes(rng: Random) -> dict[str, Any]:
 
 
 SELECTORS: tuple[dict[str, Any], ...] = (
-    {"grounded": ["true"]}, {"attribution": ["harness"]}, {"outcome": ["rate_limited", "error_500"]},
+    {"grounded": ["true"]}, {"attribution": ["harness"]}, {"outcome": ["rate_limited", "server_error"]},
     {"attributes.team": ["red"]}, {"output_tokens": {"at_least": "75"}}, {"time_to_first_token": {"more_than": "100ms"}},
     {"outcome": ["overloaded"], "model_requested": ["model-a"]}, {"error_code": ["quota"]},
 )  # fmt: skip

@@ -32,6 +32,7 @@ from tests.evaluation.naive_parts import (
 from tests.evaluation.naive_verdict import ONE, ZERO, Tally, decide
 
 DAY = 86_400_000 * MS
+ANSWERED = {"ok", "refused", "content_filtered"}
 
 
 # ── what is compared ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -161,10 +162,17 @@ class Case:
 
     def counts_as(self, o: Observation) -> Count | None:
         """Return how a record counts: bad, good, leaves; None where nothing was measured."""
+        if self.too_late(o):
+            return self.objective.outcomes.timeout
         if o.outcome in {Outcome.OK, Outcome.UNMEASURED}:
             return Count.OK if o.outcome is Outcome.OK else None
         mapped: Count = getattr(self.objective.outcomes, o.outcome.value)
         return (self.objective.outcomes.codes or {}).get(o.error_code or "", mapped)
+
+    def too_late(self, o: Observation) -> bool:
+        """Tell whether an answer took so long that it counts as timed out."""
+        after, took = self.objective.outcomes.timeout_after, milliseconds(o, "total_time")
+        return o.outcome.value in ANSWERED and after is not None and took is not None and took > after
 
     def counted(self, source: Source, applied: set[str], tally: Tally) -> Iterator[tuple[Observation, Count]]:
         """Yield the valid records with how each counts; what leaves is counted if it is of the period."""
@@ -345,6 +353,7 @@ class Case:
         tally.n, tally.bad = len(known), sum((a for _, a, _ in known), ZERO)
         tally.total = tally.population = len(part)
         tally.still = sum(not i.over for i, _, _ in own)
+        tally.requests = sum(i.n for i in line if i.own and i.over)
         over = sum(i.over for i, _, _ in own)
         all_removed = not over and any(i.over and i.own for i in line)
         tally.coverage = Fraction(over - tally.unknown, over) if over else Fraction(all_removed)
@@ -398,7 +407,7 @@ class Case:
 
     def grade_fate(self, o: Observation, how: Count) -> str:
         """Return what an answer is in a graded share; a call that brought none leaves it."""
-        if how is not Count.OK or o.outcome.value not in {"ok", "refused", "content_filtered"}:
+        if how is not Count.OK or o.outcome.value not in ANSWERED:
             return "leaves"
         grade = self.grade(o)
         if grade is None:
@@ -424,10 +433,11 @@ class Case:
             share = tally.bad / tally.n
             return 1 - share if self.objective.bound.word.is_floor else share
         times = [t for o, how in records if how is not Count.FAIL and (t := milliseconds(o, self.rule.field)) is not None]
-        unseen = tally.total * (1 / tally.coverage - 1) if tally.census and tally.coverage else ZERO
+        if tally.census and tally.coverage == 0:  # nothing of the period was seen: all of it at once, or never
+            tally.times = (ZERO, None)
+            return percentile(times, self.rule.p, Fraction(tally.n))
+        unseen = tally.total * (1 / tally.coverage - 1) if tally.census else ZERO
         whole = tally.total + unseen
-        tally.times = (
-            percentile(times, self.rule.p, whole, at_once=tally.unknown + unseen),
-            percentile(times, self.rule.p, whole),
-        )
+        best = percentile(times, self.rule.p, whole, at_once=tally.unknown + unseen)
+        tally.times = (best, percentile(times, self.rule.p, whole))
         return percentile(times, self.rule.p, Fraction(tally.n))

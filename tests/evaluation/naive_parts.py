@@ -11,6 +11,7 @@ from slaguard.records import Observation
 
 Span = tuple[int, int]
 MS = 1_000_000
+SERVER_ERROR = ("outcome", "server_error")
 
 
 # ── time ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,7 +80,8 @@ def meets_one(o: Observation, name: str, predicate: Any) -> bool:
     if value is None:
         return False
     if predicate.values is not None:
-        return (str(value).lower() if isinstance(value, bool) else str(value)) in predicate.values
+        words = {w for v in predicate.values for w in (("error_500", "error_5xx") if (name, v) == SERVER_ERROR else (v,))}
+        return (str(value).lower() if isinstance(value, bool) else str(value)) in words
     return keeps(int(value), predicate.limits.bound)
 
 

@@ -34,6 +34,7 @@ class Tally:
     unmeasured: int = 0
     taken: dict[str, int] = field(default_factory=dict)  # by exclusion: records or intervals
     still: int = 0  # intervals that can still come to count
+    requests: int = 0  # by interval: the counted requests in them
 
     def take(self, exclusion: str) -> None:
         self.taken[exclusion] = self.taken.get(exclusion, 0) + 1
@@ -85,6 +86,8 @@ def too_little(objective: Objective, t: Tally) -> tuple[Verdict, Reason] | None:
         return Verdict.INSUFFICIENT, Reason.UNGRADED
     if t.n == 0:
         return Verdict.INCONCLUSIVE, Reason.NOT_OBSERVABLE
+    if t.by_interval and t.requests == 0:  # empty intervals are up, but a period of nothing else shows nothing
+        return Verdict.INSUFFICIENT, Reason.NO_TRAFFIC
     return (Verdict.INSUFFICIENT, Reason.N_BELOW_MIN) if t.n < least else None
 
 

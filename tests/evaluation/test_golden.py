@@ -133,7 +133,8 @@ def by_time(case: Case) -> Iterator[Observation]:
         if token in {"failed", "untimed"}:
             yield call(index, "timeout" if token == "failed" else "ok", n=index)
         else:
-            yield call(index, time_to_first_token_ns=int(Fraction(token) * 1_000_000), n=index)
+            took = int(Fraction(token) * 1_000_000)
+            yield call(index, time_to_first_token_ns=took, total_time_ns=took, n=index)
 
 
 def by_grade(case: Case) -> Iterator[Record]:
@@ -158,7 +159,7 @@ def facts_of(case: Case) -> list[Fact]:
     out: list[Fact] = []
     for index, text in enumerate(case.get("announced", ())):
         window, before, *state = text.split()
-        start, end = (START + int(m) * MINUTE for m in window.split("-"))
+        start, end = (START + int(m) * MINUTE for m in re.findall(r"(?<!\d)-?\d+", window))
         when = start - parse_duration(before) * 1_000_000
         out.append(Fact(id=f"a{index}", type="announcement", when=when, exclusion="x0", start=start, end=end))
         out += [Fact(id=f"s{index}", type="exclusion_state", when=start, exclusion="x0", start=start, state=s) for s in state]
