@@ -20,7 +20,7 @@ $(shell rm -f $(VENV)/.made $(VENV)/.installed $(VENV)/.installed-dev)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install fmt lint test test-system test-slow cov golden schemas demo build lock
+.PHONY: help install fmt lint test test-system test-slow cov golden schemas pictures demo build lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -e 's/:.*## /	/' | expand -t 14
@@ -59,6 +59,10 @@ golden: $(VENV)/.installed-dev ## rewrite the golden files and show what changed
 schemas: $(VENV)/.installed-dev ## rewrite the JSON Schemas of Agreements and of results
 	$(BIN)/python -m slaguard.spec.schema > sla_specs/schema.json.new && mv sla_specs/schema.json.new sla_specs/schema.json
 	$(BIN)/python -m slaguard.evaluation.result > sla_specs/evaluation.schema.json
+
+pictures: $(VENV)/.installed-dev test-system ## draw the pictures of the docs from a fresh demo
+	rm -rf .pictures && $(BIN)/slaguard demo --out .pictures && mkdir -p docs/images
+	$(BIN)/python -m tests.reports.pictures .pictures/claim.html docs/images && rm -rf .pictures
 
 demo: $(VENV)/.installed ## a simulated vendor, a breach, a claim: the main job from end to end
 	@$(BIN)/slaguard demo $(DEMO)
