@@ -152,26 +152,52 @@ def _undecided(analysis: Analysis, m: Measurement) -> tuple[Verdict, Reason]:
 def _by_point(analysis: Analysis, m: Measurement) -> tuple[Verdict, Reason]:
     kept = _kept(analysis, m)
     if kept is None:
-        return Verdict.INSUFFICIENT, Reason.UNGRADED
+        return _undecided(analysis, m)
     return (Verdict.COMPLIANT if kept else Verdict.BREACH), Reason.POINT_RULE
 
 
 def _by_test(analysis: Analysis, m: Measurement) -> tuple[Verdict, Reason]:
-    """Decide a sample by the exact test (F4): missing grades are good for a breach, bad for compliance."""
-    bad, size = int(m.bad), m.n + m.unknown
-    p_breach, _ = fixed_test(bad, size, analysis.theta0, m.population, inclusive=analysis.inclusive)
-    _, p_comply = fixed_test(bad + m.unknown, size, analysis.theta0, m.population, inclusive=analysis.inclusive)
-    if p_breach <= analysis.alpha:
+    """Decide a sample by the exact test (F4): what is missing or unwatched is good for a breach, bad for compliance."""
+    if _shows(analysis, m, breach=True, unwatched=_unwatched(analysis, m), missing=m.unknown):
         return Verdict.BREACH, Reason.CLOSE_TEST
-    if p_comply <= analysis.alpha:
+    if _shows(analysis, m, breach=False, unwatched=_unwatched(analysis, m), missing=m.unknown):
         return Verdict.COMPLIANT, Reason.CLOSE_TEST_COMPLY
     if not _enough(analysis, m):
         return Verdict.INSUFFICIENT, Reason.N_BELOW_MIN
-    if m.unknown:
-        sides = fixed_test(bad, m.n, analysis.theta0, None, inclusive=analysis.inclusive)
-        if min(sides) <= analysis.alpha:
-            return Verdict.INSUFFICIENT, Reason.UNGRADED
+    if m.unknown and _either(analysis, m, Fraction(0), 0):
+        return Verdict.INSUFFICIENT, Reason.UNGRADED
+    if _either(analysis, m, Fraction(0), m.unknown):
+        return Verdict.INCONCLUSIVE, Reason.NOT_OBSERVABLE
     return Verdict.INCONCLUSIVE, Reason.STRADDLES
+
+
+def _unwatched(analysis: Analysis, m: Measurement) -> Fraction:
+    """Return the share of the period nobody watched, where the period's own events are what is promised."""
+    return 1 - m.coverage if analysis.estimand == "realised" else Fraction(0)
+
+
+def _either(analysis: Analysis, m: Measurement, unwatched: Fraction, missing: int) -> bool:
+    return any(_shows(analysis, m, breach=side, unwatched=unwatched, missing=missing) for side in (True, False))
+
+
+def _shows(analysis: Analysis, m: Measurement, *, breach: bool, unwatched: Fraction, missing: int) -> bool:
+    """Tell whether the sample shows a breach (or compliance) at alpha, with so much unwatched and missing.
+
+    The sample speaks of the watched share w. The whole is over the limit for certain where the watched part is over
+    limit/w (the rest good), and within it where the watched part is within (limit - (1 - w))/w (the rest bad). With no
+    missing grades considered, the population is left open too: the question is then whether more grades would decide.
+    """
+    watched = 1 - unwatched
+    if watched == 0:
+        return False
+    limit = analysis.theta0 / watched if breach else (analysis.theta0 - unwatched) / watched
+    if limit < 0 or limit > 1 or (breach and limit == 1):
+        return False
+    bad, size = int(m.bad), m.n + missing
+    population = m.population if missing == m.unknown else None
+    p_breach, _ = fixed_test(bad, size, limit, population, inclusive=analysis.inclusive)
+    _, p_comply = fixed_test(bad + missing, size, limit, population, inclusive=analysis.inclusive)
+    return (p_breach if breach else p_comply) <= analysis.alpha
 
 
 def _enough(analysis: Analysis, m: Measurement) -> bool:
@@ -222,6 +248,8 @@ def _sampled_interval(analysis: Analysis, m: Measurement) -> tuple[Fraction | No
         low, _ = fixed_ci(bad, size, analysis.alpha)
         _, high = fixed_ci(bad + m.unknown, size, analysis.alpha)
         bounds = Fraction(low), Fraction(high)
+    gap = _unwatched(analysis, m)
+    bounds = bounds[0] * (1 - gap), bounds[1] * (1 - gap) + gap
     if analysis.bound.word.is_floor:
         bounds = 1 - bounds[1], 1 - bounds[0]
     method = "hypergeometric" if m.population is not None else "clopper-pearson"

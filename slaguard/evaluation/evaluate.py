@@ -129,13 +129,13 @@ def measure(
 
 def _source(question: Question, evidence: Evidence, period: ResolvedPeriod, as_of: int, analysis: Analysis) -> Source:
     """Return the first source whose coverage reaches the agreed minimum, else the best covered; they are never mixed."""
-    best: tuple[Fraction, Source] | None = None
+    best: tuple[tuple[Fraction, bool], Source] | None = None
     for source in question.objective.source:
         m = measure(question, source, evidence, period, as_of, "accepted")
         if m.coverage >= analysis.min_coverage and (m.n or m.unknown):
             return source
-        if best is None or (m.coverage, m.n > 0) > (best[0], False):
-            best = (m.coverage, source)
+        if best is None or (m.coverage, m.n > 0) > best[0]:
+            best = ((m.coverage, m.n > 0), source)
     return best[1] if best else question.objective.source[0]
 
 

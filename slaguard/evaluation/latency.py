@@ -72,7 +72,8 @@ def _percentile(question: Question, rule: Percentile, source: Source, rows: Rows
     known = times != NULL
     finite = np.where(known, rows.ok, 0)
     late = rows.sum(failed)
-    unwatched = 1 - coverage if tally.census else Fraction(0)
+    realised = question.objective.decision.estimand == "realised"
+    unwatched = 1 - coverage if realised else Fraction(0)
     size = tally.n + tally.unknown
     return Measurement(
         source=source,

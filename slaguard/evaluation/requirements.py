@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from slaguard.errors import ConfigError
 from slaguard.evaluation.demands import Condition, Counts, Demands, Mark
 from slaguard.evaluation.exclusions import Applied, Variant, apply_exclusions
 from slaguard.records import NS_PER_MS, Fact, Span
@@ -25,7 +26,7 @@ from slaguard.spec.model import (
     Service,
 )  # fmt: skip
 from slaguard.spec.period import ResolvedPeriod
-from slaguard.terms import OUTCOME_GROUPS, BoundWord, Count
+from slaguard.terms import OUTCOME_GROUPS, BoundWord, Count, format_duration
 
 DAY_NS: Final = 86_400_000 * NS_PER_MS
 
@@ -103,6 +104,7 @@ def _question(
     agreement: Agreement, objective: Objective, service: Service | None, scope: str,
     applied: tuple[Applied, ...], period: ResolvedPeriod, as_of: int,
 ) -> Question:  # fmt: skip
+    _on_the_clock(objective, period)
     bits = _bits(objective, applied)
     bin_ns = objective.indicator.bin * NS_PER_MS if isinstance(objective.indicator, BinRule) else None
     before = _bins_beyond(objective)
@@ -122,6 +124,25 @@ def _question(
         for source in objective.source
     )
     return Question(objective, scope, applied, bits, counts, before)
+
+
+def _on_the_clock(objective: Objective, period: ResolvedPeriod) -> None:
+    """Refuse a look whose ends lie inside an interval: intervals begin on the contract's clock.
+
+    Raises:
+        ConfigError: START or END is not where an interval begins.
+
+    """
+    rule = objective.indicator
+    if not isinstance(rule, BinRule):
+        return
+    bin_ns = rule.bin * NS_PER_MS
+    if (period.start - period.days[0][0]) % bin_ns or (period.end - period.start) % bin_ns:
+        length = format_duration(rule.bin)
+        raise ConfigError(
+            f"--period {period.label}: E-PERIOD  {objective.name} counts intervals of {length}, which begin on the clock\n"
+            f"    begin and end the look on a multiple of {length}"
+        )
 
 
 def _bins_beyond(objective: Objective) -> int:

@@ -109,7 +109,7 @@ def measured(question: Question, source: Source, rows: Rows, tally: Tally, cover
     """Return the Measurement of a tally: the figure, and its bounds from what is unknown or unwatched."""
     floor = question.objective.bound.word.is_floor
     target = question.objective.target.value
-    unwatched = 1 - coverage if tally.census and question.objective.decision.estimand == "realised" else Fraction(0)
+    unwatched = 1 - coverage if question.objective.decision.estimand == "realised" else Fraction(0)
     size = tally.n + tally.unknown
     best = worst = value = None
     if tally.n:

@@ -377,7 +377,7 @@ class Case:
         known = all(o.inclusion_probability == "1" for o, _ in counted) or (defined if graded else source is Source.PROBE)
         tally.population = len(words) if known else None
         tally.census = (known and "not asked" not in words) or (graded and defined)
-        unwatched = 1 - tally.coverage if tally.census and not defined else ZERO
+        unwatched = ZERO if defined else 1 - tally.coverage
         if tally.total:
             tally.best = tally.bad / tally.total * (1 - unwatched)
             tally.worst = (tally.bad + tally.unknown) / tally.total * (1 - unwatched) + unwatched
@@ -433,10 +433,11 @@ class Case:
             share = tally.bad / tally.n
             return 1 - share if self.objective.bound.word.is_floor else share
         times = [t for o, how in records if how is not Count.FAIL and (t := milliseconds(o, self.rule.field)) is not None]
-        if tally.census and tally.coverage == 0:  # nothing of the period was seen: all of it at once, or never
+        defined = self.objective.decision.estimand == "defined_measure"
+        if tally.coverage == 0 and not defined:  # nothing of the period was seen: all of it at once, or never
             tally.times = (ZERO, None)
             return percentile(times, self.rule.p, Fraction(tally.n))
-        unseen = tally.total * (1 / tally.coverage - 1) if tally.census else ZERO
+        unseen = ZERO if defined else tally.total * (1 / tally.coverage - 1)
         whole = tally.total + unseen
         best = percentile(times, self.rule.p, whole, at_once=tally.unknown + unseen)
         tally.times = (best, percentile(times, self.rule.p, whole))

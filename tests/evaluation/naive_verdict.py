@@ -52,10 +52,14 @@ def allowed(objective: Objective) -> Fraction:
     return 1 - objective.bound.value if objective.bound.word.is_floor else objective.bound.value
 
 
+def strict(objective: Objective) -> bool:
+    """Tell whether a share at the limit breaks the promise already."""
+    return objective.bound.word.value in {"more_than", "less_than"} and objective.indicator.rule != "percentile"
+
+
 def broken(objective: Objective, share: Fraction) -> bool:
     """Tell whether a share of bad events breaks the promise; one at the limit breaks only a strict one."""
-    strict = objective.bound.word.value in {"more_than", "less_than"} and objective.indicator.rule != "percentile"
-    return share > allowed(objective) or (strict and share == allowed(objective))
+    return share > allowed(objective) or (strict(objective) and share == allowed(objective))
 
 
 def decide(objective: Objective, t: Tally, *, is_open: bool) -> Decided:
@@ -110,18 +114,22 @@ def decide_sample(objective: Objective, t: Tally, *, lacking: bool) -> tuple[Ver
     if lacking:
         return Verdict.INSUFFICIENT, Reason.LOW_COVERAGE
     if objective.decision.rule == "point":
-        ends = {broken(objective, Fraction(bad + more, t.total)) for more in (0, unknown)}
+        ends = {broken(objective, t.best), broken(objective, t.worst)}
         if len(ends) == 2:
-            return Verdict.INSUFFICIENT, Reason.UNGRADED
+            return (Verdict.INSUFFICIENT, Reason.UNGRADED) if unknown else (Verdict.INCONCLUSIVE, Reason.NOT_OBSERVABLE)
         return (Verdict.BREACH if ends == {True} else Verdict.COMPLIANT), Reason.POINT_RULE
-    if fits_kept(objective, bad, t.total, t.population) <= alpha:
+    high, low = limits(objective, t)  # what the part that was watched must be over, or within, for the whole to be so
+    if high < 1 and fits_kept(objective, bad, t.total, t.population, high) <= alpha:
         return Verdict.BREACH, Reason.CLOSE_TEST
-    if fits_broken(objective, bad + unknown, t.total, t.population) <= alpha:
+    if low >= 0 and fits_broken(objective, bad + unknown, t.total, t.population, low) <= alpha:
         return Verdict.COMPLIANT, Reason.CLOSE_TEST_COMPLY
     if fits_broken(objective, 0, t.n, t.population) > alpha:
         return Verdict.INSUFFICIENT, Reason.N_BELOW_MIN
     if unknown and min(fits_kept(objective, bad, t.n, None), fits_broken(objective, bad, t.n, None)) <= alpha:
         return Verdict.INSUFFICIENT, Reason.UNGRADED
+    over = fits_kept(objective, bad, t.total, t.population)
+    if min(over, fits_broken(objective, bad + unknown, t.total, t.population)) <= alpha:
+        return Verdict.INCONCLUSIVE, Reason.NOT_OBSERVABLE
     return Verdict.INCONCLUSIVE, Reason.STRADDLES
 
 
@@ -137,30 +145,46 @@ def decide_open_sample(objective: Objective, t: Tally, *, lacking: bool) -> tupl
     return Verdict.INCONCLUSIVE, Reason.STRADDLES
 
 
+def limits(objective: Objective, t: Tally) -> tuple[Fraction, Fraction]:
+    """Return the share of bad ones in what was watched above which, and up to which, the whole period is decided."""
+    if objective.decision.estimand != "realised":
+        return allowed(objective), allowed(objective)
+    if t.coverage == 0:
+        return ONE + ONE, -ONE
+    return allowed(objective) / t.coverage, (allowed(objective) - (1 - t.coverage)) / t.coverage
+
+
 # ── tails, term by term ─────────────────────────────────────────────────────────────────────────────────────────────
-def fits_kept(objective: Objective, bad: int, n: int, population: int | None) -> Fraction:
+def fits_kept(objective: Objective, bad: int, n: int, population: int | None, limit: Fraction | None = None) -> Fraction:
     """Return the chance of so many bad ones or more while the promise is just kept."""
-    if allowed(objective) == 0:
-        return ZERO if bad or broken(objective, ZERO) else ONE
+    share = allowed(objective) if limit is None else limit
+    if share == 0:
+        return ZERO if bad or strict(objective) else ONE
     if population is None:
-        return sum((binomial(k, n, allowed(objective)) for k in range(bad, n + 1)), ZERO)
-    most = most_kept(objective, population)
+        return sum((binomial(k, n, share) for k in range(bad, n + 1)), ZERO)
+    most = most_kept(objective, population, share)
     return sum((hypergeometric(k, n, most, population) for k in range(bad, n + 1)), ZERO)
 
 
-def fits_broken(objective: Objective, bad: int, n: int, population: int | None) -> Fraction:
+def fits_broken(objective: Objective, bad: int, n: int, population: int | None, limit: Fraction | None = None) -> Fraction:
     """Return the chance of so many bad ones or fewer while the promise is just broken."""
-    if allowed(objective) == 0:  # only all of them, all good, show that none is bad
-        return ZERO if bad == 0 and n == population and not broken(objective, ZERO) else ONE
+    share = allowed(objective) if limit is None else limit
+    if share == 0:  # only all of them, all good, show that none is bad
+        return ZERO if bad == 0 and n == population and not strict(objective) else ONE
     if population is None:
-        return sum((binomial(k, n, allowed(objective)) for k in range(bad + 1)), ZERO)
-    fewest = min(most_kept(objective, population) + 1, population)
+        return sum((binomial(k, n, share) for k in range(bad + 1)), ZERO)
+    fewest = min(most_kept(objective, population, share) + 1, population)
     return sum((hypergeometric(k, n, fewest, population) for k in range(bad + 1)), ZERO)
 
 
-def most_kept(objective: Objective, population: int) -> int:
-    """Return the largest number of bad ones that keeps the promise, by trying them all."""
-    return max((k for k in range(population + 1) if not broken(objective, Fraction(k, population))), default=0)
+def most_kept(objective: Objective, population: int, share: Fraction) -> int:
+    """Return the largest number of bad ones that keeps within a share, by trying them all."""
+    kept = (
+        k
+        for k in range(population + 1)
+        if Fraction(k, population) < share or (k == share * population and not strict(objective))
+    )
+    return max(kept, default=0)
 
 
 def binomial(k: int, n: int, share: Fraction) -> Fraction:

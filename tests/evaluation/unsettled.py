@@ -10,8 +10,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from slaguard.evaluation.result import ObjectiveResult
-from slaguard.spec.model import Effect, ErrorRateRuns, MeanOfIntervals, Objective
-from slaguard.terms import Reason
+from slaguard.spec.model import Effect, Objective
 from tests.evaluation.months import Month
 from tests.evaluation.naive import Finding
 from tests.evaluation.naive_verdict import Tally, fits_broken, fits_kept
@@ -31,22 +30,9 @@ def _rulings(finding: Finding) -> list[Any]:
     return [finding.accepted, finding.contested or finding.accepted, finding.bare]
 
 
-def watched_ahead(month: Month, objective: Objective, finding: Finding, result: ObjectiveResult) -> bool:
-    """Intervals to come that are said to be watched already are taken as empty, and so leave the mean before they come."""
-    rule = objective.indicator
-    leaves = isinstance(rule, MeanOfIntervals) and "leave_out" in {rule.empty_bin, rule.below_minimum}
-    variants = (result, result.with_contested, result.without_exclusions)
-    return _is_open(month) and leaves and any(v is not None and v.reason is Reason.ERROR_BUDGET_EXHAUSTED for v in variants)
-
-
 def removal_to_come(month: Month, objective: Objective, finding: Finding, result: ObjectiveResult) -> bool:
     """A window still to come already shortens an open period, and is not told as an exclusion that changed anything."""
     return _is_open(month) and any(e.effect is Effect.REMOVE_MINUTES for e in objective.exclusions) and not result.excluded
-
-
-def dispute_beyond_the_edge(month: Month, objective: Objective, finding: Finding, result: ObjectiveResult) -> bool:
-    """A contested window wholly outside the period changes a run over its edge, and no result is given with it."""
-    return isinstance(objective.indicator, ErrorRateRuns) and bool(finding.disputed) and result.with_contested is None
 
 
 def on_the_edge(month: Month, objective: Objective, finding: Finding, result: ObjectiveResult) -> bool:
@@ -64,14 +50,12 @@ def _chances(objective: Objective, t: Tally) -> set[Fraction]:
 
 
 def other_source(month: Month, objective: Objective, finding: Finding, result: ObjectiveResult) -> bool:
-    """The first source whose coverage reaches the minimum is passed over where nothing that counts came from it."""
+    """Settled otherwise: a source of which nothing counts is passed over (docs/design/spine.md)."""
     return result.source is not finding.source
 
 
 POINTS: Final[dict[Excuse, frozenset[str]]] = {
-    watched_ahead: JUDGED,
     removal_to_come: frozenset({"without"}),
-    dispute_beyond_the_edge: frozenset({"with", "without"}),
     on_the_edge: JUDGED,
     other_source: JUDGED | FIGURES | {"source"},
 }

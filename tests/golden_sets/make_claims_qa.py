@@ -116,9 +116,7 @@ def counted_day(stream: Stream) -> Item:
 def days_before(stream: Stream) -> Item:
     day, n = stream.day(), stream.between(15, 100)
     text = f"A policy ends on {day}. Notice must be given at least {n} days before that date."
-    return Item(
-        f"{text} Which calendar date is the last day for it? {AS_DATE}", str(day - timedelta(n)), ("days", "notice")
-    )
+    return Item(f"{text} Which calendar date is the last day for it? {AS_DATE}", str(day - timedelta(n)), ("days", "notice"))
 
 
 def working_days(stream: Stream) -> Item:
@@ -140,9 +138,7 @@ def month_end(stream: Stream) -> Item:
     year, month = divmod(day.year * 12 + day.month - 1 + n, 12)
     last = date(year, month + 1, calendar.monthrange(year, month + 1)[1])
     text = f"A claim was filed on {day}. Which calendar date is the last day of the month {n} months after that month?"
-    return Item(
-        f"{text} {AS_DATE}".replace("1 months", "1 month") if n == 1 else f"{text} {AS_DATE}", str(last), ("months",)
-    )
+    return Item(f"{text} {AS_DATE}".replace("1 months", "1 month") if n == 1 else f"{text} {AS_DATE}", str(last), ("months",))
 
 
 # ── how much is it? ─────────────────────────────────────────────────────────────────────────────────────────────────

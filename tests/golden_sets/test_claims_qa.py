@@ -53,9 +53,7 @@ def end_of_month(start: str, months: int) -> str:
 DATE_RULES: dict[str, Callable[[str, int], str]] = {
     r"within (?P<n>\d+) days after (?P<d>[\d-]{10})\.": move,
     r"on (?P<d>[\d-]{10}) must be notified within (?P<n>\d+) weeks": lambda d, n: move(d, 7 * n),
-    r"starts on (?P<d>[\d-]{10}), which counts as day 1\. Which calendar date is day (?P<n>\d+)\?": lambda d, n: move(
-        d, n - 1
-    ),
+    r"starts on (?P<d>[\d-]{10}), which counts as day 1\. Which calendar date is day (?P<n>\d+)\?": lambda d, n: move(d, n - 1),
     r"ends on (?P<d>[\d-]{10})\. Notice must be given at least (?P<n>\d+) days before": lambda d, n: move(d, -n),
     r"accepted on (?P<d>[\d-]{10})\. Payment is due (?P<n>\d+) working days after": count_working_days,
     r"filed on (?P<d>[\d-]{10})\. .* last day of the month (?P<n>\d+) months? after that month": end_of_month,

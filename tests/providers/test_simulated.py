@@ -134,7 +134,7 @@ async def month(seed: int, concurrency: int) -> tuple[Truth, ...]:
     clocks = {f"slot-{n}": Clock(START + n * DAY // 16) for n in range(480)}
     seams: dict[str, Any] = {
         "now_ns": lambda: clocks[current_request.get()].ns,
-        "delay": lambda seconds: clocks[current_request.get()].delay(seconds),  # noqa: PLW0108 - which clock is asked late
+        "delay": lambda seconds: clocks[current_request.get()].delay(seconds),
     }
     async with speaking(script, seed, None, **seams) as (vendor, client):
 

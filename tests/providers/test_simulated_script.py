@@ -93,9 +93,7 @@ def test_an_unknown_question_gets_small_talk_and_no_grade() -> None:
 
 
 def test_an_outage_covers_its_window_half_open() -> None:
-    script = Script(
-        segments=(PERFECT,), windows=(Window(start_ns=START + 10, end_ns=START + 20, fault=Fault.ERROR_503),)
-    )
+    script = Script(segments=(PERFECT,), windows=(Window(start_ns=START + 10, end_ns=START + 20, fault=Fault.ERROR_503),))
     faults = [decide(script, 1, Asked("x", 1, START + n, GOLDEN.known[0])).fault for n in (9, 10, 19, 20)]
     assert faults == [None, Fault.ERROR_503, Fault.ERROR_503, None]
 
@@ -127,9 +125,7 @@ SEGMENT = {"start_ns": START, "revision": "r", "fingerprint": "f"}
         pytest.param({"segments": [SEGMENT | {"refusal": "NaN"}]}, "refusal", id="not a number"),
         pytest.param({"segments": [SEGMENT | {"accuracy": {"prime": -1}}]}, "accuracy.prime", id="negative share"),
         pytest.param({"segments": [SEGMENT | {"faults": {"tired": 0.1}}]}, "faults", id="unknown fault"),
-        pytest.param(
-            {"segments": [SEGMENT | {"faults": {"reset": 0.7, "cut": 0.7}}]}, "together", id="too many faults"
-        ),
+        pytest.param({"segments": [SEGMENT | {"faults": {"reset": 0.7, "cut": 0.7}}]}, "together", id="too many faults"),
         pytest.param({"segments": [SEGMENT | {"latency": {"sigma": 9}}]}, "latency", id="sigma"),
         pytest.param(
             {"segments": [SEGMENT], "windows": [{"start_ns": 5, "end_ns": 5, "fault": "reset"}]}, "after", id="window"

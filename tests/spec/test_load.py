@@ -262,6 +262,7 @@ def test_without_outcomes_the_profiles_that_ship_are_named_one_a_line() -> None:
     lines = problem.mend.splitlines()[1:]
     assert [line.split()[0] for line in lines] == [
         "outcomes/only-500@1",
+        "outcomes/server-errors@1",
         "outcomes/server-faults-and-limits@1",
         "outcomes/server-faults@1",
     ]

@@ -30,7 +30,7 @@ def decidable(view: View, draft: Draft) -> Iterator[Problem]:
     del draft
     objective = view.objective
     decision = objective.decision
-    if decision.rule == "lower_bound" and not 0 < 2 * decision.alpha < 1:
+    if not 0 < 2 * decision.alpha < 1:
         mend = "write an error rate above 0% and below 50%: 5%"
         yield view.problem("E-SPEC-QUALITY", format_percent(decision.alpha), mend, "decision", "alpha")
     if decision.estimand == "defined_measure" and decision.rule == "lower_bound":
