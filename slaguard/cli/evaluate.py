@@ -13,6 +13,7 @@ import typer
 from slaguard.cli.clock import SystemClock
 from slaguard.cli.deployment import load_config
 from slaguard.cli.gather import Gathered, RecordSource, gather, parse_as_of
+from slaguard.cli.options import AsOf, Covers, FactsFile, LedgerDir, MappingName, PeriodText, RecordFiles
 from slaguard.cli.text import render
 from slaguard.errors import ConfigError
 from slaguard.terms import Verdict
@@ -20,19 +21,13 @@ from slaguard.terms import Verdict
 
 def evaluate(  # noqa: PLR0913, PLR0917 - the verb's options
     agreement: Annotated[Path | None, typer.Argument(help="The Agreement, a YAML file.")] = None,
-    ledger: Annotated[Path | None, typer.Option(help="The ledger's directory.")] = None,
-    records: Annotated[
-        list[str] | None, typer.Option(help="A file of records (CSV or JSONL, gzipped or not); repeat for more.")
-    ] = None,
-    mapping: Annotated[
-        str | None, typer.Option(help="How to read them: auto (if absent), a shipped mapping's name, or your own file.")
-    ] = None,
-    covers: Annotated[str | None, typer.Option(help="What the records cover: START/END, if the mapping does not say.")] = None,
-    facts: Annotated[Path | None, typer.Option(help="Incidents and Facts (announcements, invoices …), JSONL.")] = None,
-    period: Annotated[
-        str | None, typer.Option(help="2026-10, 2026-Q4, 2026-10-05, 2026 or START/END; absent: the last closed one.")
-    ] = None,
-    as_of: Annotated[str | None, typer.Option(help="Judge with what was known then (RFC 3339); absent: now.")] = None,
+    ledger: LedgerDir = None,
+    records: RecordFiles = None,
+    mapping: MappingName = None,
+    covers: Covers = None,
+    facts: FactsFile = None,
+    period: PeriodText = None,
+    as_of: AsOf = None,
     config: Annotated[Path | None, typer.Option(help="Evaluate every Agreement of this slaguard.yaml.")] = None,
     format: Annotated[Literal["text", "json"], typer.Option(help="text for people, json for machines.")] = "text",  # noqa: A002
     fail_on: Annotated[Literal["breach"] | None, typer.Option(help="breach: exit 1 if a promise is broken.")] = None,

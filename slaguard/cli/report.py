@@ -9,6 +9,7 @@ import typer
 
 from slaguard.cli.clock import SystemClock
 from slaguard.cli.gather import Gathered, RecordSource, gather, parse_as_of
+from slaguard.cli.options import AsOf, Covers, FactsFile, LedgerDir, MappingName, PeriodText, RecordFiles
 from slaguard.cli.pack import claim_inputs
 from slaguard.reports.inputs import ClaimInputs, Note
 from slaguard.reports.moments import Calendar
@@ -20,19 +21,13 @@ from slaguard.reports.subjects import subjects
 def report(  # noqa: PLR0913, PLR0917 - the verb's options
     agreement: Annotated[Path, typer.Argument(help="The Agreement, a YAML file.")],
     out: Annotated[Path, typer.Option(help="The folder to write; made if absent, files of the same names replaced.")],
-    ledger: Annotated[Path | None, typer.Option(help="The ledger's directory.")] = None,
-    records: Annotated[
-        list[str] | None, typer.Option(help="A file of records (CSV or JSONL, gzipped or not); repeat for more.")
-    ] = None,
-    mapping: Annotated[
-        str | None, typer.Option(help="How to read them: auto (if absent), a shipped mapping's name, or your own file.")
-    ] = None,
-    covers: Annotated[str | None, typer.Option(help="What the records cover: START/END, if the mapping does not say.")] = None,
-    facts: Annotated[Path | None, typer.Option(help="Incidents and Facts (announcements, invoices …), JSONL.")] = None,
-    period: Annotated[
-        str | None, typer.Option(help="2026-10, 2026-Q4, 2026-10-05, 2026 or START/END; absent: the last closed one.")
-    ] = None,
-    as_of: Annotated[str | None, typer.Option(help="Judge with what was known then (RFC 3339); absent: now.")] = None,
+    ledger: LedgerDir = None,
+    records: RecordFiles = None,
+    mapping: MappingName = None,
+    covers: Covers = None,
+    facts: FactsFile = None,
+    period: PeriodText = None,
+    as_of: AsOf = None,
     note: Annotated[list[str] | None, typer.Option(help="What a reader must be told; printed on the page. Repeatable.")] = None,
 ) -> None:
     """Write the claim page, its tables, the deadlines and everything needed to check them into one folder.

@@ -121,7 +121,9 @@ def basis(objective: ObjectiveResult) -> str:
 def _facts(evaluation: Evaluation, next_step: str | None, width: int) -> list[str]:
     lines: list[str] = []
     if evaluation.credits is not None:
-        lines += _labelled("credit", credit_words(evaluation.credits, closed=evaluation.period.closed), width)
+        late = any(d.days_left is not None and d.days_left < 0 for d in evaluation.deadlines)
+        passed = "; the time to claim it has passed" if late and evaluation.credits.claimable else ""
+        lines += _labelled("credit", credit_words(evaluation.credits, closed=evaluation.period.closed) + passed, width)
         lines += [line for d in evaluation.deadlines for line in _labelled("deadline", deadline_words(d), width)]
     currency = evaluation.credits.currency if evaluation.credits is not None else ""
     for objective in evaluation.objectives:
