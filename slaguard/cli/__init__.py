@@ -10,10 +10,11 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
+import slaguard
 from slaguard.errors import SlaguardError, SpecError
 
 VERBS: Final[dict[str, str]] = {
@@ -49,14 +50,18 @@ def build(verbs: Sequence[str]) -> typer.Typer:
     return app
 
 
-def _version_option(
-    version: bool = typer.Option(False, "--version", help="Print the version and end.", is_eager=True),
-) -> None:
-    if version:
-        from slaguard import __version__
-
-        typer.echo(f"slaguard {__version__}")
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"slaguard {slaguard.__version__}")
         raise typer.Exit
+
+
+def _version_option(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    del version  # its callback has answered
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -67,8 +72,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; errors are printed to standard error, never as a traceback."""
     named = [a for a in argv[:1] if a in VERBS]
+    quick = ["validate"] if argv[:1] == ["--version"] else list(VERBS)  # the version needs no verb, and typer needs one
     try:
-        build(named or list(VERBS))(args=list(argv), prog_name="slaguard")
+        build(named or quick)(args=list(argv), prog_name="slaguard")
     except SystemExit as ended:  # how typer ends, usage errors (2) included
         return ended.code if isinstance(ended.code, int) else 0
     except SlaguardError as error:
