@@ -167,7 +167,10 @@ def test_an_interrupt_ends_the_run_and_what_was_given_up_is_named(folder: Path) 
     with live_vendor(latency_ms=150) as vendor:
         configure(folder, vendor.base_url)
         command = [sys.executable, "-m", "slaguard", "probe", "acme.yaml", "--config", "slaguard.yaml", "--once"]
+        # A run in a shell's background ignores interrupts, and its children would inherit that.
+        inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        signal.signal(signal.SIGINT, inherited)
         while len(vendor.truth) < 10:
             assert process.poll() is None, process.communicate()
             time.sleep(0.01)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slaguard.providers.addresses import AddressDenied, AddressPolicy, CheckedResolver
+from slaguard.providers.addresses import AddressDenied, AddressPolicy, CheckedResolver, _carried
 
 PUBLIC = ["8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "2002:808:808::1", "::ffff:8.8.8.8"]
 NEVER = [
@@ -61,8 +61,9 @@ def test_a_vendor_on_this_machine_leads_nowhere_else(base_url: str) -> None:
 
 @given(st.ip_addresses())
 def test_nothing_that_is_not_global_is_allowed(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    # Of an address that carries another one, the other one counts; Python's own view of it changed between its releases.
     if AddressPolicy().refusal(str(address)) is None:
-        assert address.is_global
+        assert all(carried.is_global for carried in _carried(address))
 
 
 def test_a_name_that_leads_to_this_machine_is_denied_before_any_connection() -> None:
