@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Final, Protocol, Self
 
 import numpy as np
@@ -428,7 +428,10 @@ class Evidence:
     """What a reader must know of the records: rows refused, repeats counted once."""
 
     def sha256(self) -> str:
-        """Return the hash over tables, coverage, facts and incidents; `notes` are words about a file, not evidence."""
+        """Return the hash over tables, coverage, facts and incidents.
+
+        When a document reached us is no part of it, nor are `notes`, which are words about a file.
+        """
         digest = hashlib.sha256()
         for name in sorted(self.tables):
             digest.update(name.encode() + b"\n" + self.tables[name].content() + b"\n")
@@ -436,7 +439,7 @@ class Evidence:
         digest.update(rfc8785.dumps(spans))
         documents: list[Fact | Incident] = [*self.facts, *self.incidents]
         for document in sorted(documents, key=lambda d: (d.kind, d.id)):
-            digest.update(b"\n" + header(document))
+            digest.update(b"\n" + header(replace(document, recorded_at=None)))
         return digest.hexdigest()
 
 
