@@ -82,6 +82,10 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         # The reader of our output left (`| head`): nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"{where}E-FILE  {error.strerror or error}\n    check the path and who may write there", err=True)
+        return 2
     except KeyboardInterrupt:
         return 130
     except Exception as error:
@@ -105,4 +109,4 @@ def _refused(error: SlaguardError) -> int:
         typer.echo(problem.render(), err=True)
     if len(error.problems) > SHOWN:
         typer.echo(f"    (and {len(error.problems) - SHOWN} more)", err=True)
-    return 1
+    return 2 if all(p.code == "E-SPEC-FILE" for p in error.problems) else 1

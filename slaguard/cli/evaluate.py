@@ -70,7 +70,7 @@ def _text(gathered: Gathered, path: Path, source: RecordSource, more: bool) -> s
 
 
 def _next(gathered: Gathered, path: Path, source: RecordSource) -> str | None:
-    if not gathered.evaluation.breached or not gathered.period.own:
+    if not gathered.evaluation.breached or not gathered.period.own or not gathered.evaluation.period.closed:
         return None
     parts = [f"slaguard report {path}"]
     if source.ledger is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from slaguard.evaluation.requirements import requirements
 from slaguard.evaluation.result import Evaluation, parse_rfc3339, rfc3339
 from slaguard.imports.facts import read_facts
 from slaguard.imports.load import AUTO, load_records
+from slaguard.imports.reader import Options
 from slaguard.ledger.read import open_store
 from slaguard.ledger.store import ColumnStore
 from slaguard.records import Clock, Evidence, Fact, Incident, escape
@@ -22,6 +24,8 @@ from slaguard.spec.period import ResolvedPeriod
 from slaguard.spec.resolve import last_closed, resolve
 
 MEMORY: Final = "512MB"
+FIRST_NS: Final = 631_152_000 * 10**9
+LAST_NS: Final = 7_258_118_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,13 @@ def parse_as_of(text: str | None, clock: Clock) -> int:
     if text is None:
         return clock.read().wall_ns
     try:
-        return parse_rfc3339(text)
-    except ValueError:
+        moment = parse_rfc3339(text)
+        if FIRST_NS <= moment < LAST_NS:
+            return moment
+        msg = f"--as-of {text}: write a time between 1990 and 2200"
+    except (ValueError, OverflowError):
         msg = f"--as-of {text}: write a time with its offset from UTC: 2026-11-02T09:00:00Z"
-        raise ConfigError(msg) from None
+    raise ConfigError(msg)
 
 
 def gather(agreement: Path, source: RecordSource, period_text: str | None, as_of: int) -> Gathered:
@@ -81,7 +88,7 @@ def gather(agreement: Path, source: RecordSource, period_text: str | None, as_of
 
     """
     loaded = load(agreement)
-    period = resolve(loaded.agreement, period_text or last_closed(loaded.agreement, as_of))
+    period = resolve(loaded.agreement, last_closed(loaded.agreement, as_of) if period_text is None else period_text)
     store, notes = _store(source, loaded)
     facts, incidents = _facts(source, store, as_of)
     demands = requirements(loaded.agreement, period, facts, as_of)
@@ -104,7 +111,15 @@ def _store(source: RecordSource, loaded: Loaded) -> tuple[ColumnStore, Sequence[
     if source.ledger is not None:
         return open_store(source.ledger), ()
     store = ColumnStore(memory_limit=MEMORY)
-    report = load_records(source.records, source.mapping or AUTO, store, covers=source.covers, vendor=loaded.agreement.vendor)
+    options = Options(stdin=sys.stdin.buffer)
+    report = load_records(
+        source.records,
+        source.mapping or AUTO,
+        store,
+        covers=source.covers,
+        vendor=loaded.agreement.vendor,
+        options=options,
+    )
     if not report.observations and not report.rows:
         msg = f"{source.records[0]}: the file holds no records"
         raise RecordsError(msg)
@@ -125,7 +140,7 @@ def _why_none(answered: Evidence, store: ColumnStore, loaded: Loaded, period: Re
         ]
     if seen.last < period.start or seen.first >= period.end:
         return [f"no record is of this period; they run from {rfc3339(seen.first)} to {rfc3339(seen.last)} (--period)"]
-    return ["records of this vendor and period are there, but none is in the scope of a promise (services, eligible)"]
+    return ["records of this vendor and period are there, but none is in scope (services, eligible) or known by then (--as-of)"]
 
 
 def _facts(source: RecordSource, store: ColumnStore, as_of: int) -> tuple[tuple[Fact, ...], tuple[Incident, ...]]:

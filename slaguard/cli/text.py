@@ -176,7 +176,7 @@ def _excluded_words(objective: ObjectiveResult, one: ExcludedPart, currency: str
     other = objective.with_contested if one.state == "contested" else objective.without_exclusions
     if other is None:
         return text
-    how = "with it" if one.state == "contested" else "without it"
+    how = "with all that is contested" if one.state == "contested" else "with no exclusion"
     same = other.verdict is objective.verdict
     pays = f", {_money(other.credit, currency)}" if other.credit else ""
     return f"{text} · {how}: {other.verdict.value}{' all the same' if same else ''}{pays}"

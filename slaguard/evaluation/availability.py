@@ -240,6 +240,7 @@ def _measurement(question: Question, source: Source, grid: Grid, rows: Rows, sco
         requests=int(grid.n[so_far].sum()),
         excluded=(*_excluded_windows(question, grid, variant), *rows.excluded(question, own)),
         events=_events(grid, lost_bins, so_far),
+        allowed_in_all=(1 - question.objective.target.value) * rest_total,
         if_rest_is_good=1 - lost / rest_total if rest_total else None,
     )
 

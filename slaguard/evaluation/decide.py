@@ -235,6 +235,8 @@ def _interval(analysis: Analysis, m: Measurement) -> tuple[Fraction | None, Frac
         return None, None, None, "none"
     if m.census:
         return min(m.best, m.worst), max(m.best, m.worst), None, "count"
+    if m.sampled_low is not None and m.sampled_high is not None:
+        return m.sampled_low, m.sampled_high, 1 - analysis.alpha, "clopper-pearson"
     return _sampled_interval(analysis, m)
 
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from slaguard.evaluation.availability import measure_intervals
 from slaguard.evaluation.decide import Analysis, Decided, decide
-from slaguard.evaluation.exclusions import VARIANTS, Applied, Variant
+from slaguard.evaluation.exclusions import VARIANTS, Applied, Variant, may_assert
 from slaguard.evaluation.latency import NEVER, measure_latency
 from slaguard.evaluation.measure import Measurement
 from slaguard.evaluation.payment import credit_alone, credits_part, deadline_parts
@@ -100,7 +100,7 @@ def evaluate(agreement: Agreement, period: ResolvedPeriod, evidence: Evidence, a
             method_version=METHOD_VERSION,
         ),
         objectives=tuple(_result(r, agreement, period, closed=closed) for r in rows),
-        credits=credits_part(agreement, period, rows),
+        credits=credits_part(agreement, period, rows, closed=closed),
         deadlines=deadline_parts(agreement, period, evidence.facts, as_of),
         warnings=_warnings(agreement, period, evidence, rows),
     )
@@ -258,6 +258,7 @@ def _row_warnings(row: Row) -> Iterator[tuple[str, str]]:
 
 def _facts(agreement: Agreement, evidence: Evidence) -> Iterator[tuple[str, str]]:
     """Say which Facts name an exclusion that is not there, or come from someone who may not assert it."""
+    parties = {"vendor": agreement.vendor, "customer": agreement.customer}
     known = {e.id: e for o in agreement.objectives for e in o.exclusions}
     for fact in evidence.facts:
         if fact.exclusion is None:
@@ -266,5 +267,6 @@ def _facts(agreement: Agreement, evidence: Evidence) -> Iterator[tuple[str, str]
         if exclusion is None:
             names = ", ".join(sorted(known)) or "none"
             yield fact.id, f"it names the exclusion {fact.exclusion!r}, which the Agreement does not have (it has {names})"
-        elif fact.type == "announcement" and exclusion.asserted_by == "vendor" and fact.by not in {None, agreement.vendor}:
-            yield fact.id, f"it is by {fact.by!r}, while only the vendor ({agreement.vendor}) may claim {fact.exclusion}"
+        elif fact.type == "announcement" and not may_assert(exclusion, fact.by, parties):
+            who = f"the {exclusion.asserted_by} ({parties[exclusion.asserted_by]})"
+            yield fact.id, f"it is by {fact.by!r}, while only {who} may claim {fact.exclusion}: contested"

@@ -6,6 +6,7 @@ overrides both. Time past the cap of a calendar month counts normally, in time o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,12 +68,27 @@ class Applied:
         return self.exclusion.selector is None
 
 
-def apply_exclusions(objective: Objective, period: ResolvedPeriod, facts: tuple[Fact, ...]) -> tuple[Applied, ...]:
-    """Return every exclusion of an Objective as it stands in `period`, in the Agreement's order."""
-    return tuple(_applied(e, period, facts) for e in objective.exclusions)
+def apply_exclusions(
+    objective: Objective, period: ResolvedPeriod, facts: tuple[Fact, ...], parties: Mapping[str, str]
+) -> tuple[Applied, ...]:
+    """Return every exclusion of an Objective as it stands in `period`, in the Agreement's order.
+
+    Args:
+        objective: the promise.
+        period: the resolved period.
+        facts: those known at the time of knowledge.
+        parties: the names of the ``vendor`` and the ``customer``.
+
+    """
+    return tuple(_applied(e, period, facts, parties) for e in objective.exclusions)
 
 
-def _applied(exclusion: Exclusion, period: ResolvedPeriod, facts: tuple[Fact, ...]) -> Applied:
+def may_assert(exclusion: Exclusion, by: str | None, parties: Mapping[str, str]) -> bool:
+    """Tell whether a Fact's author may claim an exclusion; a Fact that names nobody is taken as the right party's."""
+    return by is None or exclusion.asserted_by == "either" or by == parties[exclusion.asserted_by]
+
+
+def _applied(exclusion: Exclusion, period: ResolvedPeriod, facts: tuple[Fact, ...], parties: Mapping[str, str]) -> Applied:
     if exclusion.selector is not None:
         return Applied(exclusion, _declared(facts, exclusion.id, None) or "accepted")
     states: dict[State, list[Span]] = {"accepted": [], "contested": [], "rejected": []}
@@ -82,7 +98,8 @@ def _applied(exclusion: Exclusion, period: ResolvedPeriod, facts: tuple[Fact, ..
             continue
         in_time = fact.when <= fact.start - (exclusion.notice or 0) * NS_PER_MS
         late += not in_time and fact.start < period.end and fact.end > period.start
-        state = _declared(facts, exclusion.id, fact.start) or ("accepted" if in_time else "contested")
+        sound = in_time and may_assert(exclusion, fact.by, parties)
+        state = _declared(facts, exclusion.id, fact.start) or ("accepted" if sound else "contested")
         states[state].append((fact.start, fact.end))
     accepted = _capped(exclusion, period, merge_spans(states["accepted"]))
     both = _capped(exclusion, period, merge_spans(states["accepted"] + states["contested"]))

@@ -18,6 +18,7 @@ from slaguard.evaluation.shares import Tally, coverage_of, is_census, measured
 from slaguard.records import NULL, Column, Evidence
 from slaguard.spec.model import Percentile, RequestAttainment
 from slaguard.spec.period import ResolvedPeriod
+from slaguard.stats.proportion import fixed_ci
 from slaguard.terms import Bound, Source
 
 
@@ -75,8 +76,12 @@ def _percentile(question: Question, rule: Percentile, source: Source, rows: Rows
     realised = question.objective.decision.estimand == "realised"
     unwatched = 1 - coverage if realised else Fraction(0)
     size = tally.n + tally.unknown
+    alpha = question.objective.decision.alpha
+    low, high = (None, None) if tally.census else _ends(times, finite, late, tally.unknown, rule.p, alpha, unwatched)
     return Measurement(
         source=source,
+        sampled_low=low,
+        sampled_high=high,
         noun="request",
         value=quantile(times, finite, late, rule.p, Fraction(0)),
         best=Fraction(0) if unwatched == 1 else quantile(times, finite, late, rule.p, Fraction(tally.unknown), lift=unwatched),
@@ -92,6 +97,32 @@ def _percentile(question: Question, rule: Percentile, source: Source, rows: Rows
         unmeasured=rows.sum(rows.unmeasured),
         clockless=rows.sum(rows.table.n[rows.table.column("clock") == 0]),
         excluded=rows.excluded(question),
+    )
+
+
+def _ends(
+    times: Column, n: Column, never: int, unknown: int, p: Fraction, alpha: Fraction, unwatched: Fraction
+) -> tuple[Fraction, Fraction]:
+    """Return the ends of a sampled percentile: the smallest times whose F may reach p, and reaches it for certain.
+
+    F's exact bounds at each time (F4) are those of a share; requests without a time and time nobody watched are taken
+    as instant for the lower end and as never answered for the upper one.
+    """
+    distinct, where = np.unique(times[n > 0], return_inverse=True)
+    reached = np.zeros(len(distinct), dtype=np.int64)
+    np.add.at(reached, where.reshape(-1), n[n > 0])
+    reached = np.cumsum(reached)
+    total = int(n.sum()) + never + unknown
+    if not len(distinct):
+        return NEVER, NEVER
+    certain = np.asarray(fixed_ci(reached, np.full_like(reached, total), float(alpha))[0])
+    possible = np.asarray(fixed_ci(reached + unknown, np.full_like(reached, total), float(alpha))[1])
+    seen = float(1 - unwatched)
+    low = np.flatnonzero(possible * seen + float(unwatched) >= float(p))
+    high = np.flatnonzero(certain * seen >= float(p))
+    return (
+        Fraction(int(distinct[low[0]])) if len(low) else NEVER,
+        Fraction(int(distinct[high[0]])) if len(high) else NEVER,
     )
 
 

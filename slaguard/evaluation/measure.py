@@ -71,6 +71,11 @@ class Measurement:
     """Interval rules: how many counted requests the intervals hold; none at all is no traffic, not uptime."""
     excluded: tuple[Excluded, ...] = ()
     events: tuple[Event, ...] = ()
+    allowed_in_all: Fraction | None = None
+    """Interval rules: how many may be lost in the whole period, with what is still to come."""
+    sampled_low: Fraction | None = None
+    sampled_high: Fraction | None = None
+    """A percentile of a sample: its ends at the decision rule's risk, in milliseconds."""
     if_rest_is_good: Fraction | None = None
     """Open period, interval rules: the figure if every interval still to come is good."""
 

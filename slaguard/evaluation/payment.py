@@ -53,14 +53,17 @@ Figures = tuple[Fraction | None, Fraction | None, Fraction | None]
 """The values at which a row is priced: claimable, point, upper; None: no credit."""
 
 
-def credits_part(agreement: Agreement, period: ResolvedPeriod, rows: Sequence[Answered]) -> CreditsPart | None:
-    """Return what is owed; None where the Agreement prices nothing. A look at another span than the period owes nothing."""
+def credits_part(agreement: Agreement, period: ResolvedPeriod, rows: Sequence[Answered], *, closed: bool) -> CreditsPart | None:
+    """Return what is owed; None where the Agreement prices nothing.
+
+    A look at another span than the period owes nothing, and nothing is claimed of a period that is not over.
+    """
     priced = {_priced(r): _figures(r) if period.own else (None, None, None) for r in rows if r.question.objective.credits}
     if agreement.fee is None or not priced:
         return None
     found = price(
         agreement,
-        {row: figures[0] for row, figures in priced.items()},
+        {row: figures[0] if closed else None for row, figures in priced.items()},
         {row: figures[1] for row, figures in priced.items()},
         {row: figures[2] for row, figures in priced.items()},
     )

@@ -68,10 +68,12 @@ class Question:
 def questions(agreement: Agreement, period: ResolvedPeriod, facts: tuple[Fact, ...], as_of: int) -> tuple[Question, ...]:
     """Return every row that the Agreement asks for, in its order: scope lists expand to rows of their own."""
     services = {s.id: s for s in agreement.services}
-    known = tuple(f for f in facts if f.recorded_at is None or f.recorded_at <= as_of)
+    # A Fact that was never recorded anywhere became known when it was made.
+    known = tuple(f for f in facts if (f.when if f.recorded_at is None else f.recorded_at) <= as_of)
+    parties = {"vendor": agreement.vendor, "customer": agreement.customer}
     rows: list[Question] = []
     for objective in agreement.objectives:
-        applied = apply_exclusions(objective, period, known)
+        applied = apply_exclusions(objective, period, known, parties)
         rows += [
             _question(agreement, objective, services.get(scope), scope, applied, period, as_of)
             for scope in objective.service or ("all",)

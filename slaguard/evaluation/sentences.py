@@ -8,7 +8,7 @@ from slaguard.evaluation.decide import Analysis, Decided
 from slaguard.evaluation.latency import NEVER
 from slaguard.evaluation.measure import Measurement
 from slaguard.spec.model import Objective, Percentile, Ratio, RequestAttainment, SampleProportion
-from slaguard.terms import Count, Reason, format_percent
+from slaguard.terms import BoundWord, Count, Reason, format_percent
 
 
 def sentence(objective: Objective, analysis: Analysis, m: Measurement, decided: Decided) -> str:
@@ -16,9 +16,10 @@ def sentence(objective: Objective, analysis: Analysis, m: Measurement, decided: 
     counted = count_words(objective, m)
     match decided.reason:
         case Reason.N_BELOW_MIN:
-            text = f"{number(m.n)} {plural(m)}, at least {number(_least(analysis, m, decided))} needed"
+            text = f"{number(m.n)} {plural(m, m.n)}, at least {number(_least(analysis, m, decided))} needed"
         case Reason.LOW_COVERAGE:
-            text = f"{percent(m.coverage)} of the period watched, {format_percent(analysis.min_coverage)} agreed"
+            watched = percent(m.coverage, analysis.min_coverage)
+            text = f"{watched} of the period watched, {format_percent(analysis.min_coverage)} agreed"
         case Reason.NO_TRAFFIC:
             text = "nothing that counts was seen"
         case Reason.NO_CLOCK:
@@ -30,7 +31,8 @@ def sentence(objective: Objective, analysis: Analysis, m: Measurement, decided: 
         case Reason.CLOSE_TEST | Reason.CLOSE_TEST_COMPLY | Reason.STRADDLES | Reason.AT_RISK if decided.confidence is not None:
             text = f"{counted}; {_interval_words(decided)}"
         case Reason.ERROR_BUDGET_EXHAUSTED:
-            text = f"{counted}; the whole period allows no more, whatever still comes"
+            whole = number(m.allowed_in_all or m.allowed, m.bad)
+            text = f"{number(m.bad, m.allowed_in_all)} {plural(m, m.bad)} lost, {whole} allowed in the whole period"
         case _:
             text = counted
     return f"so far: {text}" if decided.provisional else text
@@ -38,22 +40,31 @@ def sentence(objective: Objective, analysis: Analysis, m: Measurement, decided: 
 
 def count_words(objective: Objective, m: Measurement) -> str:
     """Return what was counted against what is allowed: ``96 intervals lost, 44.7 allowed``."""
-    rule = objective.indicator
+    rule, strict = objective.indicator, objective.bound.word in {BoundWord.MORE_THAN, BoundWord.LESS_THAN}
     bad, n = number(m.bad), number(m.n)
     if m.noun == "interval":
-        return f"{bad} {plural(m, m.bad)} lost, {number(m.allowed)} allowed"
+        under = "under " if strict else ""
+        return f"{number(m.bad, m.allowed)} {plural(m, m.bad)} lost, {under}{number(m.allowed, m.bad)} allowed"
+    most = number(_most(m.allowed, strict=strict and not isinstance(rule, Percentile)))
     if isinstance(rule, SampleProportion) and objective.bound.word.is_floor:
         good = "correct" if rule.grades.wrong is not Count.OK else "good"
-        return f"{number(m.n - m.bad)} of {n} answers {good}, {number(_ceil(m.n - m.allowed))} needed"
+        needed = number(m.n - _most(m.allowed, strict=strict))
+        return f"{number(m.n - m.bad)} of {n} {plural(m, m.n)} {good}, {needed} needed"
     if isinstance(rule, SampleProportion):
-        return f"{bad} of {n} answers not supported, {number(_floor(m.allowed))} allowed"
+        return f"{bad} of {n} {plural(m, m.n)} not supported, {most} allowed"
     if isinstance(rule, Percentile | RequestAttainment):
         limit = objective.target if isinstance(rule, Percentile) else next(iter(_limit(rule)))
-        slow = f"{bad} of {n} requests slower than {limit} or without an answer, {number(_floor(m.allowed))} allowed"
+        word = objective.bound.word if isinstance(rule, Percentile) else rule.within.bound.word
+        past = f"not under {limit}" if word is BoundWord.LESS_THAN else f"slower than {limit}"
+        slow = f"{bad} of {n} {plural(m, m.n)} {past} or without an answer, {most} allowed"
         return f"{slow}; the percentile lies among requests without an answer" if m.value == NEVER else slow
-    if isinstance(rule, Ratio) and rule.of == "refusals":
-        return f"{bad} of {n} requests refused, {number(_floor(m.allowed))} allowed"
-    return f"{bad} of {n} requests failed, {number(_floor(m.allowed))} allowed"
+    verb = "refused" if isinstance(rule, Ratio) and rule.of == "refusals" else "failed"
+    return f"{bad} of {n} {plural(m, m.n)} {verb}, {most} allowed"
+
+
+def _most(allowed: Fraction, *, strict: bool) -> int:
+    """Return how many whole events keep the promise: those within, or those under the limit."""
+    return _ceil(allowed) - 1 if strict else _floor(allowed)
 
 
 def _limit(rule: RequestAttainment) -> list[str]:
@@ -65,20 +76,27 @@ def plural(m: Measurement, count: Fraction | int = 2) -> str:
     return m.noun if count == 1 else f"{m.noun}s"
 
 
-def number(value: Fraction | int) -> str:
-    """Return a count with thousands separators and, where it is not whole, one digit after the point."""
+def number(value: Fraction | int, beside: Fraction | int | None = None) -> str:
+    """Return a count with thousands separators; what is not whole gets a digit, or as many as tell it from `beside`."""
     if isinstance(value, int) or value.denominator == 1:
         return f"{int(value):,}"
-    tenths = round(value * 10)
-    return f"{tenths // 10:,}.{tenths % 10}"
+    digits, shown = 1, round(value * 10)
+    for digits in range(1, 9):
+        shown = round(value * 10**digits)
+        if beside is None or value == beside or shown != round(beside * 10**digits):
+            break
+    return f"{shown // 10**digits:,}.{shown % 10**digits:0{digits}d}"
 
 
-def percent(share: Fraction) -> str:
-    """Return a share as a percentage with at most two digits, never rounded to 0 or 100 unless it is."""
-    hundredths = round(share * 10_000)
-    if hundredths in {0, 10_000} and share not in {0, 1}:
-        return "under 0.01 %" if hundredths == 0 else "over 99.99 %"
-    return f"{hundredths / 100:.2f}".rstrip("0").rstrip(".") + " %"
+def percent(share: Fraction, beside: Fraction | None = None) -> str:
+    """Return a share as a percentage with two digits at most, more where it would look like `beside`; 0 and 100 are exact."""
+    apart = [Fraction(0), Fraction(1), *([] if beside is None else [beside])]
+    shown = share
+    for digits in range(2, 13):
+        shown = Fraction(round(share * 10 ** (digits + 2)), 10 ** (digits + 2))
+        if all((shown == other) == (share == other) for other in apart):
+            break
+    return format_percent(shown).replace("%", " %")
 
 
 def _least(analysis: Analysis, m: Measurement, decided: Decided) -> int:

@@ -154,9 +154,12 @@ def figure_range(low: Fraction, high: Fraction, unit: str, beside: Fraction | No
 
 
 def target(part: TargetPart) -> str:
-    """Write a limit with its unit: ``99.5 %``, ``2 s``."""
+    """Write a limit with its unit, exactly as the contract has it: ``99.5 %``, ``2 s``, ``1,005 ms``."""
     limit = Quantity.parse(part.limit)
-    return figure(limit.value, "ms" if limit.unit == "ms" else "ratio")
+    if limit.unit != "ms":
+        return f"{part.limit.removesuffix('%')}{NARROW}%"
+    seconds, rest = divmod(int(limit.value), 1000)
+    return f"{int(limit.value):,}{NARROW}ms" if rest else f"{seconds:,}{NARROW}s"
 
 
 def promise(part: TargetPart) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from slaguard.errors import Problem
+from slaguard.spec.nodes import without_tokens
 
 CODES: Final[dict[str, str]] = {
     "E-SPEC-FILE": "the file cannot be read: missing, no regular file, or too big",
@@ -52,6 +54,14 @@ CODES: Final[dict[str, str]] = {
     "W-SPEC-PRESET": "a profile follows a text that nobody has compared with its source",
 }
 SEVERITY: Final[dict[str, int]] = {code: rank for rank, code in enumerate(CODES)}
+
+
+def hidden(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return the problems in order, with nothing in them that looks like a key, a token or a password."""
+    return tuple(
+        replace(p, path=without_tokens(p.path), text=without_tokens(p.text), mend=without_tokens(p.mend))
+        for p in ordered(problems)
+    )
 
 
 def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:

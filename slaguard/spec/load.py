@@ -12,7 +12,7 @@ from pathlib import Path
 
 from slaguard.errors import Place, Problem, SpecError
 from slaguard.spec.canonical import canonical, expand
-from slaguard.spec.codes import ordered
+from slaguard.spec.codes import hidden, ordered
 from slaguard.spec.draft import typed
 from slaguard.spec.expand import Expanded, expand_tree
 from slaguard.spec.golden import Pinned, pin_golden_sets
@@ -101,7 +101,7 @@ def examine(parsed: Parsed, library: Library) -> tuple[Loaded | None, tuple[Prob
     pinned = pin_golden_sets(expanded.tree, library)
     known = Known(parsed.broken, expanded.holes, lambda: outcome_profiles(library), parsed.root.place_of("use"))
     result = typed(expanded, pinned.tree, known)
-    problems = ordered(
+    problems = hidden(
         (
             *parsed.problems,
             *expanded.problems,

@@ -19,6 +19,7 @@ _TOKEN = re.compile(
     r"|-----BEGIN |\b[Bb]earer\s+[\w.~+/-]{8,}"
 )
 _LONG = re.compile(r"(?<![\w+/=-])(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*[a-z])[\w+/=-]{32,}(?![\w+/=-])", re.ASCII)
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/@]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,11 @@ def show(node: Node) -> str:
 def is_token(text: str) -> bool:
     """Tell whether a value looks like a key, a token or a password in its usual written forms."""
     return bool(_TOKEN.search(text) or _LONG.search(text))
+
+
+def without_tokens(text: str) -> str:
+    """Return a message's words with everything that looks like a key, a token or a password taken out."""
+    return _CREDENTIALS.sub("(not shown)@", _LONG.sub("(not shown)", _TOKEN.sub("(not shown)", text)))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -96,3 +96,14 @@ def test_without_records_it_says_what_to_name(contract: Path, tmp_path: Path, ca
     assert run(["report", str(contract), "--out", str(tmp_path / "claim")]) == 2
     assert "name where the records are" in capsys.readouterr().err
     assert not (tmp_path / "claim").exists()
+
+
+def test_a_place_that_cannot_be_written_is_one_message_and_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    records = tmp_path / "r.csv"
+    records.write_text("timestamp,status\n2026-10-01T00:00:00Z,200\n")
+    example = str(Path(__file__).parents[2] / "sla_specs" / "examples" / "acme-chat.yaml")
+    arguments = ["report", example, "--records", str(records), "--period", "2026-10", "--out", str(taken)]
+    assert run(arguments) == 2
+    assert "E-FILE" in capsys.readouterr().err

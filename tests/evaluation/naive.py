@@ -108,7 +108,7 @@ class Case:
         self.rule: Any = self.objective.indicator
         self.by_interval = self.rule.rule in {"mean_of_intervals", "error_rate_runs"}
         self.records = [r for r in self.records if known_at(r) <= self.as_of]
-        self.facts = [f for f in self.facts if f.recorded_at is None or f.recorded_at <= self.as_of]
+        self.facts = [f for f in self.facts if (f.when if f.recorded_at is None else f.recorded_at) <= self.as_of]
         self.open = self.as_of < self.period.end
         calls = [r for r in self.records if isinstance(r, Observation)]
         stated = [r for r in self.records if isinstance(r, Coverage)]

@@ -152,7 +152,9 @@ def test_records_without_a_clock_are_refused_by_intervals() -> None:
 
 
 # ── exclusions ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def _maintained(announced_before_h: int, effect: str = "count_as_up", cap: str = "4h", **state: Any) -> Any:
+def _maintained(
+    announced_before_h: int, effect: str = "count_as_up", cap: str = "4h", by: str | None = None, **state: Any
+) -> Any:
     exclusion = {**MAINTENANCE, "effect": effect, "cap": cap}
     contract = agreement(
         objective(MEAN, at_least="99.5%", exclusions=[exclusion], credits=[{"edge": "99.5%", "credit": "10%"}])
@@ -160,7 +162,7 @@ def _maintained(announced_before_h: int, effect: str = "count_as_up", cap: str =
     calls: list[Record] = [c for i in range(600) for c in minute(i, *((0, 1) if 120 <= i < 180 else (1, 0)))]
     start = START + 120 * MINUTE
     announced = Fact(
-        id="a", type="announcement", when=start - announced_before_h * 60 * MINUTE, exclusion="maintenance",
+        id="a", type="announcement", when=start - announced_before_h * 60 * MINUTE, exclusion="maintenance", by=by,
         start=start, end=start + 60 * MINUTE,
     )  # fmt: skip
     facts = [
@@ -191,6 +193,17 @@ def test_maintenance_announced_late_is_contested_and_leaves_the_verdict_open_wit
 def test_a_recorded_state_overrides_the_notice() -> None:
     assert _maintained(71, state="accepted").objectives[0].verdict is Verdict.COMPLIANT
     assert _maintained(72, state="rejected").objectives[0].verdict is Verdict.BREACH
+
+
+def test_an_announcement_by_somebody_who_may_not_claim_it_is_contested() -> None:
+    evaluation = _maintained(72, by="C")
+    assert evaluation.objectives[0].reason is Reason.CONTESTED_EXCLUSION
+    assert any(w.code == "W-FACTS" for w in evaluation.warnings)
+
+
+def test_an_announcement_made_after_the_time_of_knowledge_is_not_known() -> None:
+    later = _maintained(-100_000)
+    assert (later.objectives[0].verdict, later.objectives[0].excluded) == (Verdict.BREACH, ())
 
 
 def test_minutes_past_the_cap_count_normally_in_time_order() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -49,8 +50,9 @@ def test_failures_over_a_ceiling_are_a_breach_counted_exactly() -> None:
     assert share(RATIO, calls(ok=989, error_500=11), {"at_most": "1%"}).verdict is Verdict.BREACH
 
 
-def test_less_than_is_broken_by_the_limit_itself() -> None:
-    assert share(RATIO, calls(ok=990, error_500=10), {"less_than": "1%"}).verdict is Verdict.BREACH
+def test_less_than_is_broken_by_the_limit_itself_and_the_sentence_says_so() -> None:
+    result = share(RATIO, calls(ok=990, error_500=10), {"less_than": "1%"})
+    assert (result.verdict, result.sentence) == (Verdict.BREACH, "10 of 1,000 requests failed, 9 allowed")
 
 
 def test_successes_have_a_floor() -> None:
@@ -156,6 +158,19 @@ def test_a_failed_call_exceeds_every_limit_or_leaves_as_the_clause_says() -> Non
     assert share(P95, records, {"at_most": "2s"}).verdict is Verdict.BREACH
     assert share(P95, records, {"at_most": "2s"}).estimate.value is None
     assert share({**P95, "failed": "leave_out"}, records, {"at_most": "2s"}).verdict is Verdict.COMPLIANT
+
+
+def test_a_sampled_percentile_has_its_ends_in_milliseconds_and_is_priced_at_them() -> None:
+    records = [replace(c, inclusion_probability=None) for c in timed([500] * 50 + [9000] * 50)]
+    decision = {"estimand": "realised", "rule": "lower_bound", "alpha": "5%", "min_n": "1"}
+    steps = [{"edge": "1s", "credit": "10%"}, {"edge": "5s", "credit": "50%"}]
+    evaluation = judge(
+        agreement(objective(P95, at_most="1s", decision=decision, credits=steps)), period(1000), [watched(), *records]
+    )
+    result = evaluation.objectives[0]
+    assert (result.design, result.estimate.low, result.estimate.high) == ("sample", 9000, 9000)
+    assert evaluation.credits is not None
+    assert (evaluation.credits.claimable, evaluation.credits.upper) == (500, 500)
 
 
 def test_a_good_call_without_a_time_is_not_decided() -> None:

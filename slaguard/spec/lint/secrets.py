@@ -12,7 +12,7 @@ from slaguard.spec.nodes import Map, is_token, problem_at, scalars
 _ADDRESS = re.compile(
     r"\b[a-z][a-z0-9+.-]{1,20}://|\bwww\.[\w-]+\.|\b\d{1,3}(\.\d{1,3}){3}:\d{2,5}\b", re.ASCII | re.IGNORECASE
 )
-_HEX = re.compile(r"\b[0-9a-f]{32,}\b", re.ASCII | re.IGNORECASE)
+_HEX = re.compile(r"\b(?=[0-9]*[a-f])[0-9a-f]{32,}\b", re.ASCII | re.IGNORECASE)
 _HASHES: Final = ("sha256",)
 
 
