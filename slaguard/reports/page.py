@@ -58,7 +58,7 @@ def page(inputs: ClaimInputs, files: Mapping[str, bytes]) -> Page:
         head=head(inputs, standing, found, calendar),
         standing=standing,
         period_word=unit_of(evaluation.period.label),
-        open_words=_open_words(standing),
+        open_words=_open_words(standing, broken=bool(broken)),
         rows=tuple(summary_row(inputs, standing, subject) for subject in found),
         strip=strip_chart(found, seen, evaluation.period, evaluation.as_of, calendar),
         breaches=tuple(breach_section(inputs, s, seen, calendar, f"b{i}") for i, s in enumerate(broken)),
@@ -71,9 +71,13 @@ def page(inputs: ClaimInputs, files: Mapping[str, bytes]) -> Page:
     )
 
 
-def _open_words(standing: Standing) -> tuple[str, ...]:
+def _open_words(standing: Standing, *, broken: bool) -> tuple[str, ...]:
     return {
-        Standing.OPEN: ("The period is not over. Every figure here is provisional, and nothing is claimed yet.",),
+        Standing.OPEN: (
+            "The period is not over. "
+            + ("What is broken stays broken; every other figure" if broken else "Every figure here")
+            + " is provisional, and nothing is claimed yet.",
+        ),
         Standing.LOOK: ("This span is not a period of the contract. It shows figures; it cannot make a claim.",),
         Standing.LATE: ("The contract says that a claim that comes late is lost. The figures stand; the money may not.",),
     }.get(standing, ())

@@ -135,6 +135,8 @@ def _title(inputs: ClaimInputs, standing: Standing, period: str) -> str:
         case Standing.UNDECIDED:
             return f"Nothing to claim from {vendor} for {period} on this evidence"
         case Standing.OPEN:
+            if evaluation.breached:
+                return f"{vendor} broke {broken} in {period} already; the period is not over"
             return f"{vendor} in {period}: so far, and not decided yet"
         case Standing.LOOK:
             return f"{vendor}, {period}: a look, not a claim"
