@@ -16,11 +16,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from slaguard.cli.demo_month import Lived, Month, live_through
+from slaguard.cli.demo_month import EVERY_MS, Lived, Month, live_through
 from slaguard.cli.event_loop import new_event_loop
 from slaguard.cli.gather import Gathered, RecordSource, gather
 from slaguard.cli.pack import claim_inputs
-from slaguard.cli.text import demo_table
+from slaguard.cli.text import demo_table, period_words
 from slaguard.errors import ConfigError
 from slaguard.evaluation.result import parse_rfc3339
 from slaguard.files import atomic_write
@@ -50,7 +50,9 @@ def demo(
         done = runner.run(_watched(month))
     gathered = gather(agreement, RecordSource(ledger=ledger), PERIOD, parse_rfc3339(AS_OF))
     files = _pack(gathered, agreement, out)
-    typer.echo(f"\n October 2026  {done.slots:,} probes over 31 days, {time.monotonic() - began:.0f} s\n")
+    days = len(gathered.period.days) if probes is None else -(-done.slots * EVERY_MS // 86_400_000)
+    name, took = period_words(gathered.evaluation), time.monotonic() - began
+    typer.echo(f"\n {name}  {done.slots:,} probes over {days} days, {took:.0f} s\n")
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     typer.echo(demo_table(gathered.evaluation, remark=done.remark, colour=colour))
     _say_where(out, agreement, files)

@@ -192,7 +192,9 @@ def demo_table(evaluation: Evaluation, *, remark: str, colour: bool) -> str:
         cells = [c.ljust(w) for c, w in zip(row, widths, strict=True)]
         cells[3] = _coloured(objective.verdict, cells[3], colour=colour)
         lines.append(" " + "  ".join(cells).rstrip())
-    if evaluation.credits is not None and evaluation.deadlines:
+    if evaluation.credits is not None and not evaluation.credits.claimable:
+        lines.append(" Nothing is claimable.")
+    elif evaluation.credits is not None and evaluation.deadlines:
         amount = _money(evaluation.credits.claimable, evaluation.credits.currency)
         lines.append(f" Claim {amount} by {evaluation.deadlines[0].local}.")
     return "\n".join(lines) + "\n"

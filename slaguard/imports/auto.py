@@ -115,8 +115,6 @@ def document(found: Draft) -> dict[str, Any]:
         body["time"] = {"batch": found.batch}
     if found.outcomes:
         body["outcomes"] = found.outcomes
-    if found.id:
-        body["id"] = found.id
     return body
 
 

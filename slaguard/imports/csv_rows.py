@@ -85,9 +85,9 @@ def _csv_rows(file: str, header: tuple[str, ...], decoder: _Decoder, reader: Ite
         if cells is None:
             return
         bad = decoder.taken_bad()
+        number += 1  # a blank line is a row of a spreadsheet too
         if not cells:
             continue
-        number += 1
         if len(cells) != len(header):
             what = f"it has {len(cells)} cells, the header has {len(header)}"
             yield BadRow(number, what, "quote cells that hold the separator or a line end")

@@ -22,6 +22,9 @@ from slaguard.records import FACT_TYPES, Fact, Incident
 from slaguard.spec.nodes import nearest
 
 MOST_BYTES: Final = 16 * 1024 * 1024
+FIRST_NS: Final = 631_152_000 * 10**9
+LAST_NS: Final = 7_258_118_400 * 10**9
+"""The years a Fact can be of: 1990 to 2199. A number of seconds, read as nanoseconds, is before them."""
 STATES: Final = ("accepted", "contested", "rejected")
 _KINDS: Final[dict[str, type[Fact | Incident]]] = {Fact.kind: Fact, Incident.kind: Incident}
 _TIMES: Final = frozenset({"start", "end", "when", "recorded_at"})
@@ -126,6 +129,12 @@ def _record(record_type: type[Fact | Incident], body: dict[str, Any]) -> Fact | 
     return record
 
 
+def _plausible(moment: int) -> int:
+    if FIRST_NS <= moment < LAST_NS:
+        return moment
+    raise ValueError("before 1990 or after 2200; whole numbers are nanoseconds, else write RFC 3339")
+
+
 def _value(name: str, value: Any) -> Any:
     if value is None:
         return None
@@ -134,7 +143,7 @@ def _value(name: str, value: Any) -> Any:
         raise ValueError(msg)  # noqa: TRY004 - as above
     if name in _TIMES:
         try:
-            return parse_time(value.strip())
+            return _plausible(parse_time(value.strip()))
         except ValueError as error:
             msg = f'"{name}": {shown(value)}: {error}'
             raise ValueError(msg) from None

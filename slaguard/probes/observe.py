@@ -144,4 +144,4 @@ def kept_text(reply: Reply, redact: Redact) -> bytes | None:
     """Return the answer's text as it may be kept; None where there is none."""
     if not reply.text:
         return None
-    return redact(reply.text[:MAX_ANSWER]).encode("utf-8", "replace")
+    return redact(reply.text)[:MAX_ANSWER].encode("utf-8", "replace")  # cut last: half a key is no key that anyone finds

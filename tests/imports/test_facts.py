@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaguard.errors import RecordsError, SlaguardError
-from slaguard.imports.facts import parse_fact, read_facts
+from slaguard.imports.facts import FIRST_NS, LAST_NS, parse_fact, read_facts
 from slaguard.ledger.table import format_time, parse_time
 from slaguard.records import FACT_TYPES, Fact, Incident
 
@@ -103,7 +103,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_facts(tmp_path / "none.jsonl")
 
 
-TIME = st.integers(0, 2**62)
+TIME = st.integers(FIRST_NS, LAST_NS - 1)
 
 
 @given(
@@ -117,3 +117,9 @@ def test_a_fact_comes_back_from_its_line(fact: Fact) -> None:
     body = {"kind": "fact", "id": fact.id, "type": fact.type, "when": format_time(fact.when)}
     body |= {n: v for n in ("by", "reference", "recorded_at") if (v := getattr(fact, n)) is not None}
     assert parse_fact(json.dumps(body)) == fact
+
+
+def test_a_time_in_seconds_is_refused_and_not_read_as_nanoseconds() -> None:
+    line = '{"kind": "fact", "id": "A-7", "type": "notice", "when": "1791162000"}'
+    with pytest.raises(ValueError, match="before 1990 or after 2200"):
+        parse_fact(line)

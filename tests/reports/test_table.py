@@ -132,7 +132,14 @@ def test_no_records_make_a_table_with_a_header_alone(claims: Claims) -> None:
 def test_facts_and_incidents_come_back(tmp_path: Path) -> None:
     facts = (
         Fact(
-            id="A-7", type="announcement", when=10**18, by="=cmd", reference="a\nb ü", exclusion="maintenance", start=1, end=2
+            id="A-7",
+            type="announcement",
+            when=10**18,
+            by="=cmd",
+            reference="a\nb ü",
+            exclusion="maintenance",
+            start=10**18 + 1,
+            end=10**18 + 2,
         ),
         Fact(id="N-1", type="notice", when=10**18 + 1, recorded_at=10**18 + 2),
         Incident(id="I-1", start=10**18, end=None, severity="major", source="vendor"),
