@@ -28,6 +28,10 @@ _MAGNITUDE: Final = 100
 """A typical call takes seconds: a median above this is in milliseconds."""
 
 
+_ENOUGH: Final = 10
+"""With fewer cells one that is no time may as well mean that the column holds something else."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimeGuess:
     """How a column writes its times; `also` is a second format that fits every cell of the sample."""
@@ -44,10 +48,25 @@ def filled(cells: Sequence[str]) -> list[str]:
 
 
 def time_format(cells: Sequence[str]) -> TimeGuess | None:
-    """Return how a column writes its times; None if it does not hold times."""
+    """Return how a column writes its times; None if it does not hold times.
+
+    A few cells may be none (a slip of the pen): they become rows that are refused, each with its number.
+    """
     values = filled(cells)
     if not values:
         return None
+    found = _one_format(values)
+    if found is not None or len(values) < _ENOUGH:
+        return found
+    for form in (ISO, *EPOCHS, *_PATTERNS):
+        sound = [value for value in values if _fits(form, [value])]
+        if len(sound) * 10 >= len(values) * 9:
+            return _one_format(sound)
+    return None
+
+
+def _one_format(values: Sequence[str]) -> TimeGuess | None:
+    """Return the format that fits every value."""
     fitting = [form for form in EPOCHS if _fits(form, values)]
     if fitting:
         return TimeGuess(fitting[0], day_only=False, has_zone=True)

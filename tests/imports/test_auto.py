@@ -167,3 +167,11 @@ def test_what_only_a_person_can_know_is_asked_for_with_the_way_to_say_it(text: s
 def test_day_and_month_are_told_apart_where_the_sample_shows_it(tmp_path: Path) -> None:
     text = "ts,status\n02/07/2026 00:00:00,200\n25/07/2026 00:00:00,200\n"
     assert take(tmp_path, "auto", text).observations[0].sent_at == parse_time("2026-07-02T00:00:00Z")
+
+
+def test_one_bad_time_is_a_refused_row_and_not_a_refused_file(tmp_path: Path) -> None:
+    lines = [f"2026-10-01T00:00:{i:02d}Z,200" for i in range(50)]
+    lines[4] = "2026-10-32T00:00:00Z,200"
+    found = take(tmp_path, "auto", "\n".join(["timestamp,status", *lines]) + "\n")
+    assert len(found.observations) == 49
+    assert [r.row for r in found.report.refused] == [6]
