@@ -144,7 +144,7 @@ def _result_lines(subject: Subject) -> tuple[CountLine, ...]:
     estimate = subject.result.estimate
     allowed = CountLine(f"{_allowed_words(subject)} would have been allowed", count(_whole(subject, estimate.allowed)))
     return (
-        CountLine(_formula(subject), figure(estimate.value, subject.result.unit, subject.limit), "result"),
+        CountLine(_formula(subject), figure(estimate.value, subject.result.unit, subject.nearest(estimate.value)), "result"),
         CountLine("promised", promise(subject.result.target)),
         allowed,
     )

@@ -98,7 +98,7 @@ def _otherwise(subject: Subject, owed: CreditsPart | None) -> Iterator[str]:
 
 
 def _variant(subject: Subject, variant: VariantPart, currency: str) -> str:
-    value = figure(variant.value, subject.result.unit, subject.limit)
+    value = figure(variant.value, subject.result.unit, subject.nearest(variant.value))
     verdict = f"the verdict would be {variant.verdict.value}"
     if variant.verdict is subject.result.verdict:
         verdict = "the verdict is the same"

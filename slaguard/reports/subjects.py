@@ -60,6 +60,11 @@ class Subject:
         """Return the target in the result's unit."""
         return Quantity.parse(self.result.target.limit).value
 
+    def nearest(self, value: Fraction | None) -> Fraction:
+        """Return the target or the step of the ladder that a figure is nearest to, and must not be mistaken for."""
+        edges = [self.limit, *(step.edge.value for step in self.objective.credits)]
+        return self.limit if value is None else min(edges, key=lambda edge: abs(edge - value))
+
     @property
     def floor(self) -> bool:
         """Tell whether the measured figure is a share of good events: then 1 less the bad share is shown."""

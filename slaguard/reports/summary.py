@@ -55,7 +55,7 @@ def measured(subject: Subject) -> str:
     estimate = subject.result.estimate
     if estimate.value is None and estimate.n and subject.result.unit == "ms":
         return "no answer"
-    return figure(estimate.value, subject.result.unit, subject.limit)
+    return figure(estimate.value, subject.result.unit, subject.nearest(estimate.value))
 
 
 def how_sure(subject: Subject) -> tuple[str, str]:
