@@ -300,6 +300,19 @@ class Ledger(Part):
 
     path: Located
     """The ledger's directory; relative to the folder of this file."""
+    seal_every: Every = 3_600_000
+    """How long a row waits at most before it is sealed into a segment; absent: 1h."""
+
+
+class Budget(Part):
+    """The most that is spent on a probe, or on a vendor."""
+
+    amount: Amount
+    """The amount."""
+    per: Literal["day", "month"]
+    """The UTC day or month it is for."""
+    call: Rate | None = None
+    """What one call is taken to cost at most, where no price is known."""
 
 
 class Vendor(Part):
@@ -315,19 +328,10 @@ class Vendor(Part):
     """How long a call may take in all; absent: 60s."""
     allow_private: Flag = False
     """Whether its name may lead to an address of a private network; absent: no."""
+    budget: Budget | None = None
+    """The most that is spent on all of its probes together; absent: no limit but each probe's own."""
     send_request_id: Flag = False
     """Whether each request carries an id of ours, which a vendor finds in its logs even if no answer came; absent: no."""
-
-
-class Budget(Part):
-    """The most that is spent on one probe."""
-
-    amount: Amount
-    """The amount."""
-    per: Literal["day", "month"]
-    """The UTC day or month it is for."""
-    call: Rate | None = None
-    """What one call is taken to cost at most, where no price is known."""
 
 
 class Price(Part):
@@ -385,6 +389,8 @@ class Config(Part):
     """How each vendor is reached; the name is the Agreement's `vendor`, letter by letter."""
     probes: Annotated[tuple[Probe, ...], BeforeValidator(_listed), AfterValidator(_distinct)] = ()
     """What is asked, and how often."""
+    evaluate_every: Every = 60_000
+    """How often the running agent judges at most; absent: 1m."""
     control: Address | None = None
     """A host and port of somebody else, tried when a vendor is not reached: is it us? Absent: it is the vendor."""
     _source: str = PrivateAttr(default="slaguard.yaml")

@@ -1,0 +1,110 @@
+"""The one list of metrics: names, types, units, help, labels. Rules, boards and docs are checked against it.
+
+Two counters, never a ratio of them; base units; no label value that a vendor could make up. A counter's name stands
+here with its ``_total``. `period` is ``current`` (the open one) or ``closed`` (the last that ended).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Kind(StrEnum):
+    """A metric's type in the exposition."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric family."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+OBJECTIVE: Final = ("sla", "objective", "scope", "vendor", "model")
+WINDOW: Final = (*OBJECTIVE, "period")
+PROBE: Final = ("probe", "vendor", "model")
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...] = WINDOW) -> Metric:
+    return Metric(f"slaguard_{name}", Kind.GAUGE, text, labels)
+
+
+def _counter(name: str, text: str, labels: tuple[str, ...]) -> Metric:
+    return Metric(f"slaguard_{name}_total", Kind.COUNTER, text, labels)
+
+
+def _histogram(name: str, text: str, labels: tuple[str, ...]) -> Metric:
+    return Metric(f"slaguard_{name}", Kind.HISTOGRAM, text, labels)
+
+
+METRICS: Final = (
+    # What was judged
+    _gauge("objective_verdict", "1 for the verdict an objective has, 0 for the other three.", (*WINDOW, "verdict")),
+    _gauge("objective_provisional", "1 while the verdict may still change."),
+    _gauge("objective_to_date_breaching", "1 while the figure to date is over the limit in an open period."),
+    _gauge("objective_measurement_ratio", "The measured share, over what was seen."),
+    _gauge("objective_measurement_low_ratio", "The lower bound of the measured share."),
+    _gauge("objective_measurement_high_ratio", "The upper bound of the measured share."),
+    _gauge("objective_target_ratio", "The share the contract promises."),
+    _gauge("objective_measurement_seconds", "The measured time."),
+    _gauge("objective_measurement_low_seconds", "The lower bound of the measured time."),
+    _gauge("objective_measurement_high_seconds", "The upper bound of the measured time."),
+    _gauge("objective_target_seconds", "The time the contract promises."),
+    _gauge("objective_events", "Events of the period that were decided: intervals, requests or answers."),
+    _gauge("objective_bad_events", "Events of the period that went against the promise; of intervals, the sum of lost shares."),
+    _gauge("objective_excluded_events", "Events of the period that exclusions took out."),
+    _gauge("objective_events_needed", "How many more events would decide at the present rate."),
+    _gauge("objective_coverage_ratio", "The share of the period so far that was watched."),
+    _gauge("objective_coverage_minimum_ratio", "The share that must be watched for a verdict."),
+    _gauge(
+        "objective_error_budget_remaining_ratio", "What is left of the failures that the contract allows; below 0: overspent."
+    ),
+    _gauge("objective_period_start_timestamp_seconds", "When the period starts."),
+    _gauge("objective_period_end_timestamp_seconds", "When the period ends."),
+    _counter("indicator_events", "Events that were decided in periods that were current.", OBJECTIVE),
+    _counter("indicator_bad_events", "Events that went against the promise in periods that were current.", OBJECTIVE),
+    # What it is worth
+    _gauge(
+        "service_credit_amount",
+        "The credit of a period in its currency: claimable, at the measured figure (point), at the far bound (upper).",
+        ("sla", "vendor", "period", "basis", "currency"),
+    ),
+    _gauge("claim_deadline_timestamp_seconds", "The nearest deadline of a claim that is still open.", ("sla", "vendor")),
+    _gauge(
+        "sla_info",
+        "1; what an Agreement is.",
+        ("sla", "vendor", "customer", "contract", "version", "currency", "window", "time_zone"),
+    ),
+    # What was asked
+    _counter("observations", "Calls that were recorded.", ("vendor", "model", "source", "outcome")),
+    _counter("probe_requests", "Questions that were sent.", PROBE),
+    _counter("probe_failures", "Questions that were sent and got no answer.", PROBE),
+    _counter("probe_shed", "Questions that were deliberately not sent.", (*PROBE, "reason")),
+    _counter("probe_lost", "Questions that were planned and could not be sent.", (*PROBE, "reason")),
+    _histogram("probe_duration_seconds", "How long an answered question took.", ("probe",)),
+    _histogram("probe_time_to_first_token_seconds", "How long the first token of an answer took.", ("probe",)),
+    _histogram("probe_lag_seconds", "How long after its moment a question was sent.", ("probe",)),
+    _gauge("probe_overhead_seconds", "Our own part of a call's time, measured against this machine.", ("probe", "stat")),
+    _gauge("probe_interval_seconds", "How often a probe asks.", ("probe",)),
+    _gauge("last_probe_timestamp_seconds", "When the last call of a probe ended.", ("probe",)),
+    _counter("spend", "What was spent on calls.", ("purpose", "vendor", "currency")),
+    _gauge("budget_limit_amount", "The most that may be spent.", ("purpose", "vendor", "currency")),
+    # How slaguard is
+    _gauge("ledger_last_append_timestamp_seconds", "When a record was last written.", ()),
+    _gauge("last_evaluation_timestamp_seconds", "When the Agreements were last judged.", ()),
+    _gauge("config_last_reload_successful", "1 if the configuration that was last read is in force.", ()),
+    _gauge("config_last_reload_success_timestamp_seconds", "When a configuration was last taken into force.", ()),
+    _gauge("build_info", "1; which slaguard this is.", ("version",)),
+)
+"""Every family, in the order of the exposition."""
+
+BY_NAME: Final = {metric.name: metric for metric in METRICS}

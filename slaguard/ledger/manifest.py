@@ -1,0 +1,169 @@
+"""What a segment's manifest says: which rows of which log stand in it, under which hashes (`evidence.md` §3).
+
+The bytes are canonical JSON (RFC 8785) on one line and are what is hashed, kept and published; they are never made anew
+from a parsed manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import rfc8785
+
+VERSION: Final = 1
+SCHEMA: Final = 1
+"""The version of the Parquet columns."""
+DIGITS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One sealed segment.
+
+    `spans` says what a reader needs to know without opening the file: the least and the greatest time of its observations
+    (`sent`, and `batch` of those without a clock), the greatest time at which a record of it was known (`known`), each
+    None where there is none. `kinds` counts the rows of each record kind, `again` those that contradict an earlier row.
+    """
+
+    origin: str
+    ix: int
+    first_seq: int
+    last_seq: int
+    records_root: str
+    parquet_bytes: int
+    parquet_sha256: str
+    kinds: Mapping[str, int]
+    again: int
+    sent: tuple[int, int] | None
+    batch: tuple[int, int] | None
+    known: int | None
+    t_min_ns: int | None
+    t_max_ns: int | None
+    sealed_wall_ns: int
+    software: str
+
+    @property
+    def count(self) -> int:
+        """Return how many rows there are."""
+        return self.last_seq - self.first_seq + 1
+
+    @property
+    def file(self) -> str:
+        """Return the name of the Parquet file."""
+        return f"{self.ix:0{DIGITS}d}.parquet"
+
+    @property
+    def published(self) -> str:
+        """Return the name of the manifest's own file."""
+        return f"{self.ix:0{DIGITS}d}.json"
+
+    def content(self) -> bytes:
+        """Return the canonical bytes."""
+        body: dict[str, Any] = {
+            "v": VERSION,
+            "kind": "segment",
+            "origin": self.origin,
+            "ix": self.ix,
+            "first_seq": self.first_seq,
+            "last_seq": self.last_seq,
+            "count": self.count,
+            "records_root": self.records_root,
+            "parquet": {
+                "name": self.file,
+                "bytes": self.parquet_bytes,
+                "sha256": self.parquet_sha256,
+                "schema_v": SCHEMA,
+            },
+            "kinds": dict(self.kinds),
+            "again": self.again,
+            "spans": {
+                "sent": _texts(self.sent),
+                "batch": _texts(self.batch),
+                "known": _text(self.known),
+            },
+            "t_min_ns": _text(self.t_min_ns),
+            "t_max_ns": _text(self.t_max_ns),
+            "sealed_wall_ns": str(self.sealed_wall_ns),
+            "software": self.software,
+        }
+        return rfc8785.dumps(body)
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """Read manifest bytes.
+
+        Raises:
+            ValueError: not a manifest of this version, or its numbers do not add up.
+
+        """
+        try:
+            body = json.loads(content)
+            if (body["v"], body["kind"], body["parquet"]["schema_v"]) != (VERSION, "segment", SCHEMA):
+                raise ValueError("another version's manifest")
+            read = cls(
+                origin=str(body["origin"]),
+                ix=int(body["ix"]),
+                first_seq=int(body["first_seq"]),
+                last_seq=int(body["last_seq"]),
+                records_root=str(body["records_root"]),
+                parquet_bytes=int(body["parquet"]["bytes"]),
+                parquet_sha256=str(body["parquet"]["sha256"]),
+                kinds={str(k): int(n) for k, n in body["kinds"].items()},
+                again=int(body["again"]),
+                sent=_numbers(body["spans"]["sent"]),
+                batch=_numbers(body["spans"]["batch"]),
+                known=_number(body["spans"]["known"]),
+                t_min_ns=_number(body["t_min_ns"]),
+                t_max_ns=_number(body["t_max_ns"]),
+                sealed_wall_ns=int(body["sealed_wall_ns"]),
+                software=str(body["software"]),
+            )
+        except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+            raise ValueError(f"not a manifest: {error}") from None
+        if read.content() != content:
+            raise ValueError("the bytes are not the canonical ones")
+        if read.count < 1 or read.count != sum(read.kinds.values()):
+            raise ValueError("its counts do not add up")
+        return read
+
+
+def root(leaves: Iterable[bytes]) -> str:
+    """Return the RFC 6962 tree hash over leaf hashes, as hex: the root of a segment's records.
+
+    Subtrees of equal size are joined as soon as there are two, so memory holds one hash for each level.
+    """
+    stack: list[tuple[int, bytes]] = []
+    for leaf in leaves:
+        stack.append((1, leaf))
+        while len(stack) > 1 and stack[-2][0] == stack[-1][0]:
+            stack.append(_joined(stack))
+    if not stack:
+        return hashlib.sha256(b"").hexdigest()
+    while len(stack) > 1:
+        stack.append(_joined(stack))
+    return stack[0][1].hex()
+
+
+def _joined(stack: list[tuple[int, bytes]]) -> tuple[int, bytes]:
+    (size, right), (before, left) = stack.pop(), stack.pop()
+    return size + before, hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def _text(value: int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _texts(value: tuple[int, int] | None) -> list[str] | None:
+    return None if value is None else [str(v) for v in value]
+
+
+def _number(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _numbers(value: Any) -> tuple[int, int] | None:
+    return None if value is None else (int(value[0]), int(value[1]))

@@ -1,0 +1,1 @@
+"""What is shown over HTTP: the page, the API, /metrics and health."""
