@@ -15,12 +15,18 @@ from slaguard.imports.values import shown
 class _Decoder:
     """Decodes the lines that csv.reader pulls, and remembers the bytes that are not UTF-8 until they are asked for."""
 
-    def __init__(self, lines: Iterable[bytes]) -> None:
+    def __init__(self, file: str, lines: Iterable[bytes]) -> None:
+        self._file = file
         self._lines = iter(lines)
         self.bad: int | None = None
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
+        for number, line in enumerate(self._lines, start=1):
+            if len(line) > LONGEST:
+                # It was cut, perhaps inside a quoted answer: nothing after this point can be trusted.
+                raise RecordsError(
+                    f"{self._file}:line {number}: the line is longer than {LONGEST >> 20} MiB; leave the answers' text out"
+                )
             try:
                 yield line.decode("utf-8")
             except UnicodeDecodeError as error:
@@ -47,7 +53,7 @@ def open_csv(file: str, data: Buffered, delimiter: str | None) -> Rows:
         first = next(lines, b"")
     # The limit belongs to the csv module as a whole; its own, 128 KiB, is shorter than a long answer.
     csv.field_size_limit(LONGEST)
-    decoder = _Decoder(itertools.chain([first] if first else [], lines))
+    decoder = _Decoder(file, itertools.chain([first] if first else [], lines))
     reader = csv.reader(decoder, delimiter=delimiter or _separator(first), strict=True)
     header = _header(file, decoder, reader)
     return Rows(file, header, _csv_rows(file, header, decoder, reader), has_header=True)
@@ -62,7 +68,7 @@ def _header(file: str, decoder: _Decoder, reader: Iterator[list[str]]) -> tuple[
     try:
         cells = next((row for row in reader if row), [])
     except csv.Error as error:
-        raise RecordsError(f"{file}:row 1: the header cannot be read: {error}") from None
+        raise RecordsError(f"{file}:row 1: the header cannot be read: {_in_words(error)}") from None
     if decoder.taken_bad() is not None:
         raise RecordsError(f"{file}:row 1: the header is not UTF-8: save the file as UTF-8")
     header = tuple(name.strip() or f"column {i}" for i, name in enumerate(cells, start=1))
@@ -81,7 +87,7 @@ def _csv_rows(file: str, header: tuple[str, ...], decoder: _Decoder, reader: Ite
             cells = next(reader, None)
         except csv.Error as error:
             # What follows may be the inside of a quoted answer: nothing after this point can be trusted.
-            raise RecordsError(f"{file}:row {number + 1}: the CSV is broken here: {error}; {_MEND_CSV}") from None
+            raise RecordsError(f"{file}:row {number + 1}: the CSV is broken here: {_in_words(error)}") from None
         if cells is None:
             return
         bad = decoder.taken_bad()
@@ -95,6 +101,12 @@ def _csv_rows(file: str, header: tuple[str, ...], decoder: _Decoder, reader: Ite
             yield BadRow(number, f"byte 0x{bad:02X} is not UTF-8", "save the file as UTF-8")
         else:
             yield Row(number, dict(zip(header, cells, strict=True)))
+
+
+def _in_words(error: csv.Error) -> str:
+    if "new-line character" in str(error):
+        return "a line ends in a carriage return alone; save the file with LF or CRLF line ends"
+    return f"{error}; {_MEND_CSV}"
 
 
 _MEND_CSV: Final = "quote cells that hold quotes, the separator or a line end, and double the quotes in them"

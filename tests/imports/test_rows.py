@@ -142,8 +142,23 @@ def test_an_answer_that_looks_like_rows_stays_one_cell(tmp_path: Path) -> None:
         (gzip.compress((CSV + NOISE).encode())[:-20], "log.csv.gz", "breaks off or is damaged"),
         (b"\x1f\x8b\x08broken", "log.csv.gz", "cannot be read"),
         (b"{\n  at: 1\n}\n", "log.jsonl", "row 1: not a JSON object"),
+        (b"at,answer\r1,yes\r2,no\r", "log.csv", "a carriage return alone; save the file with LF or CRLF line ends"),
+        (b"at,answer\n1," + b"x" * (17 << 20) + b"\n", "log.csv", "line 2: the line is longer than 16 MiB"),
     ],
-    ids=["empty csv", "empty json", "twice", "open quote", "latin-1", "utf-16", "workbook", "cut gzip", "bad gzip", "no json"],
+    ids=[
+        "empty csv",
+        "empty json",
+        "twice",
+        "open quote",
+        "latin-1",
+        "utf-16",
+        "workbook",
+        "cut gzip",
+        "bad gzip",
+        "no json",
+        "old Mac",
+        "endless line",
+    ],
 )
 def test_a_file_that_cannot_be_trusted_is_refused_with_one_sentence(
     content: bytes, name: str, told: str, tmp_path: Path
