@@ -42,7 +42,7 @@ test: $(VENV)/.installed-dev test-system ## check what ships, run the fast tests
 	$(BIN)/slaguard validate sla_specs
 	$(BIN)/pytest -m "$(FAST)" $(PYTEST)
 
-test-system: ## install Chromium, Node.js and the YAML language server for the tests, where this is Debian and you are root
+test-system: ## install Chromium, Node.js, Prometheus and what else the tests look through, where this is Debian and you are root
 	@sh .ci/system-packages
 	@sh .ci/editor
 
@@ -54,11 +54,12 @@ cov: $(VENV)/.installed-dev test-system ## run the fast tests and show what they
 
 golden: $(VENV)/.installed-dev ## rewrite the golden files and show what changed
 	$(BIN)/pytest -m "$(FAST)" --rewrite-golden $(PYTEST)
-	git --no-pager diff --stat -p -- tests sla_specs grafana exporters
+	git --no-pager diff --stat -p -- tests sla_specs grafana exporters docs
 
-schemas: $(VENV)/.installed-dev ## rewrite the JSON Schemas of Agreements and of results
+schemas: $(VENV)/.installed-dev ## rewrite the JSON Schemas of Agreements, results and breach records
 	$(BIN)/python -m slaguard.spec.schema > sla_specs/schema.json.new && mv sla_specs/schema.json.new sla_specs/schema.json
 	$(BIN)/python -m slaguard.evaluation.result > sla_specs/evaluation.schema.json
+	$(BIN)/python -m slaguard.evaluation.breach > sla_specs/breach.schema.json
 
 pictures: $(VENV)/.installed-dev test-system ## draw the pictures of the docs from a fresh demo
 	rm -rf .pictures && $(BIN)/slaguard demo --out .pictures && mkdir -p docs/images

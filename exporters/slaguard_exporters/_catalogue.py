@@ -19,6 +19,10 @@ class Kind(StrEnum):
     HISTOGRAM = "histogram"
 
 
+UNITS: Final = ("seconds", "ratio", "bytes")
+"""Base units; a share is from 0 to 1, never in percent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One metric family."""
@@ -27,6 +31,16 @@ class Metric:
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """Return the name of the family in OpenMetrics, which is the name without a counter's ``_total``."""
+        return self.name.removesuffix("_total") if self.kind is Kind.COUNTER else self.name
+
+    @property
+    def unit(self) -> str:
+        """Return the base unit that the name ends in; empty where a number is counted, or an amount of money."""
+        return next((unit for unit in UNITS if self.family.endswith(f"_{unit}")), "")
 
 
 OBJECTIVE: Final = ("sla", "objective", "scope", "vendor", "model")
@@ -103,6 +117,7 @@ METRICS: Final = (
     _gauge("last_evaluation_timestamp_seconds", "When the Agreements were last judged.", ()),
     _gauge("config_last_reload_successful", "1 if the configuration that was last read is in force.", ()),
     _gauge("config_last_reload_success_timestamp_seconds", "When a configuration was last taken into force.", ()),
+    _gauge("export_failed", "1 while results cannot be shown, because a label or the number of series is over its limit.", ()),
     _gauge("build_info", "1; which slaguard this is.", ("version",)),
 )
 """Every family, in the order of the exposition."""
