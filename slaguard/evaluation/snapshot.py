@@ -132,3 +132,13 @@ class Exporter(Protocol):
 
     def export(self, snapshot: Snapshot) -> Any:
         """Show or send what the Snapshot holds."""
+
+
+class Generator(Protocol):
+    """Writes files for another system from what is known without a Snapshot; found through ``slaguard.generators``.
+
+    The entry point names a class (or function) whose keyword parameters are its options, each with a default.
+    """
+
+    def generate(self) -> Mapping[str, bytes]:
+        """Return the content of each file by its name: a plain file name, the same bytes for the same options."""

@@ -1,0 +1,186 @@
+"""The alerts: when each fires, how urgent it is, and what it tells the person who is woken by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+OVERVIEW: Final = "/d/slaguard-overview"
+DETAIL: Final = "/d/slaguard-sla-detail"
+
+# In the words of a person: the figures of the promise that the alert is about, asked for when it fires.
+_PROMISE: Final = (
+    '{{ $it := printf "{sla=%q,objective=%q,scope=%q,period=%q,instance=%q}" '
+    "$labels.sla $labels.objective $labels.scope $labels.period $labels.instance }}"
+)
+_PERIOD: Final = '{{ if eq $labels.period "closed" }}the period that closed last{{ else }}the open period{{ end }}'
+
+
+def _asked(metric: str, show: str, *, before: str = "", after: str = "", only: str = "") -> str:
+    """Return the template of a metric's value between two texts; nothing where there is no such series, or not `only`."""
+    query = f'printf "{metric}%s{only}" $it | query'
+    return f"{{{{ with {query} }}}}{before}{{{{ . | first | value | {show} }}}}{after}{{{{ end }}}}"
+
+
+def _figure(name: str) -> str:
+    """Return the template of a figure that is either a share or a time."""
+    share = _asked(f"slaguard_objective_{name}_ratio", "humanizePercentage")
+    return share + _asked(f"slaguard_objective_{name}_seconds", "humanizeDuration")
+
+
+_COVERAGE_MINIMUM: Final = _asked(
+    "slaguard_objective_coverage_minimum_ratio", "humanizePercentage", before=", and ", after=" must be", only=" > 0"
+)
+_NEEDED: Final = _asked(
+    "slaguard_objective_events_needed", 'printf "%.0f"', before=" ", after=" more events would decide.", only=" > 0"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert; `expr` keeps in its value what the description tells."""
+
+    name: str
+    group: str
+    severity: str
+    expr: str
+    summary: str
+    description: str
+    board: str
+    lasting: str = ""
+
+
+ALERTS: Final = (
+    Alert(
+        "SlaguardObjectiveBreach",
+        "promises",
+        "ticket",
+        'slaguard_objective_verdict{verdict="breach"} == 1\nand ignoring (verdict) slaguard_objective_provisional == 0',
+        "{{ $labels.vendor }} broke a promise: {{ $labels.objective }} of {{ $labels.sla }}",
+        f"{_PROMISE}This verdict on {_PERIOD} will not change: measured {_figure('measurement')}, promised"
+        f" {_figure('target')}."
+        " Write the claim (slaguard report) and send it before its deadline.",
+        DETAIL,
+    ),
+    Alert(
+        "SlaguardObjectiveBreachToDate",
+        "promises",
+        "page",
+        # A handful of events says nothing: where there are too few for a verdict, SlaguardEvidenceInsufficient tells.
+        "slaguard_objective_to_date_breaching == 1\n"
+        'unless ignoring (verdict) slaguard_objective_verdict{verdict="insufficient"} == 1',
+        "{{ $labels.objective }} of {{ $labels.sla }} is over the limit so far",
+        f"{_PROMISE}{{{{ $labels.vendor }}}} stands at {_figure('measurement')} so far in the open period, promised"
+        f" {_figure('target')}. The period may still be saved: this is no verdict yet.",
+        DETAIL,
+        "10m",
+    ),
+    Alert(
+        "SlaguardEvidenceInsufficient",
+        "promises",
+        "ticket",
+        """\
+slaguard_objective_coverage_ratio
+and (
+    (
+      sum without (verdict) (slaguard_objective_verdict{verdict="insufficient"}) == 1
+      and
+      time() - slaguard_objective_period_start_timestamp_seconds
+        > 0.75 * (slaguard_objective_period_end_timestamp_seconds - slaguard_objective_period_start_timestamp_seconds)
+    )
+  or
+    (
+      slaguard_objective_coverage_ratio < slaguard_objective_coverage_minimum_ratio
+      unless
+      slaguard_objective_provisional == 0
+      and
+      time() - slaguard_objective_period_start_timestamp_seconds
+        > 0.1 * (slaguard_objective_period_end_timestamp_seconds - slaguard_objective_period_start_timestamp_seconds)
+    )
+)""",
+        "{{ $labels.objective }} of {{ $labels.sla }}: too little was seen to judge it",
+        f"{_PROMISE}{{{{ $value | humanizePercentage }}}} of {_PERIOD} was watched"
+        f"{_COVERAGE_MINIMUM}.{_NEEDED}"
+        " This is neither a breach nor compliance: find out what was not seen, and why.",
+        DETAIL,
+        "1h",
+    ),
+    Alert(
+        "SlaguardClaimDeadlineSoon",
+        "promises",
+        "ticket",
+        "(slaguard_claim_deadline_timestamp_seconds - time() > 0) < 7 * 86400",
+        "A claim against {{ $labels.vendor }} ({{ $labels.sla }}) is due in {{ $value | humanizeDuration }}",
+        '{{ $it := printf "{sla=%q,vendor=%q,instance=%q}" $labels.sla $labels.vendor $labels.instance }}'
+        f"It must arrive before {_asked('slaguard_claim_deadline_timestamp_seconds', 'humanizeTimestamp')}."
+        '{{ range printf "slaguard_service_credit_amount{sla=%q,vendor=%q,instance=%q,'
+        'period=\\"closed\\",basis=\\"claimable\\"} > 0" $labels.sla $labels.vendor $labels.instance | query }}'
+        ' Claimable: {{ .Value | printf "%.2f" }} {{ .Labels.currency }}.{{ end }}'
+        " After that moment it is lost: slaguard report writes what you send.",
+        DETAIL,
+    ),
+    Alert(
+        "SlaguardProbeStale",
+        "watching",
+        "ticket",
+        """\
+time() - (
+    slaguard_last_probe_timestamp_seconds
+  or
+    0 * slaguard_probe_interval_seconds
+      + on (job, instance) group_left () slaguard_config_last_reload_success_timestamp_seconds
+) > 3 * slaguard_probe_interval_seconds""",
+        "The probe {{ $labels.probe }} has asked nothing for {{ $value | humanizeDuration }}",
+        '{{ $it := printf "{probe=%q,instance=%q}" $labels.probe $labels.instance }}'
+        f"It should ask every {_asked('slaguard_probe_interval_seconds', 'humanizeDuration')}."
+        " What is not asked is not seen: coverage falls, and nothing is made up for later.",
+        OVERVIEW,
+        "1m",
+    ),
+    Alert(
+        "SlaguardAbsent",
+        "watching",
+        "page",
+        "absent(slaguard_build_info)",
+        "Prometheus sees no slaguard",
+        "No slaguard answers on /metrics. Either the process is down, and nobody watches the vendors, or Prometheus cannot"
+        " reach it.",
+        OVERVIEW,
+        "5m",
+    ),
+    Alert(
+        "SlaguardReloadFailed",
+        "watching",
+        "ticket",
+        "slaguard_config_last_reload_successful == 0",
+        "{{ $labels.instance }} refused its new configuration",
+        "The old configuration goes on, and a restart would fail. The log says what is wrong with the new one, with"
+        " file:line:column: mend it and reload.",
+        OVERVIEW,
+    ),
+    Alert(
+        "SlaguardExportFailed",
+        "watching",
+        "page",
+        "slaguard_export_failed == 1",
+        "{{ $labels.instance }} cannot show its results",
+        "A label or the number of series is over its limit, so no verdict reaches Prometheus and no alert on one can"
+        " fire. The log"
+        " names the metric. What was judged is safe in the ledger.",
+        OVERVIEW,
+    ),
+    Alert(
+        "SlaguardBudgetExhausted",
+        "watching",
+        "ticket",
+        # The second part is for a counter that was not there an hour ago: nothing grows in its first sample.
+        'increase(slaguard_probe_shed_total{reason="budget"}[1h]) > 0\n'
+        'or slaguard_probe_shed_total{reason="budget"} > 0 unless slaguard_probe_shed_total{reason="budget"} offset 1h',
+        "The budget of the probe {{ $labels.probe }} is used up",
+        '{{ $value | printf "%.0f" }} questions of the last hour were not sent, because sending them would have cost'
+        " more than the"
+        " budget allows. They are not evidence: coverage falls until the budget's next day, or until you raise it.",
+        OVERVIEW,
+    ),
+)
+"""Every alert, in the order of the file."""
