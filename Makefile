@@ -64,6 +64,7 @@ schemas: $(VENV)/.installed-dev ## rewrite the JSON Schemas of Agreements, resul
 pictures: $(VENV)/.installed-dev test-system ## draw the pictures of the docs from a fresh demo
 	rm -rf .pictures && $(BIN)/slaguard demo --out .pictures && mkdir -p docs/images
 	$(BIN)/python -m tests.reports.pictures .pictures/claim.html docs/images && rm -rf .pictures
+	$(BIN)/python -m tests.server.pictures docs/images
 
 demo: $(VENV)/.installed ## a simulated vendor, a breach, a claim: the main job from end to end
 	@$(BIN)/slaguard demo $(DEMO)

@@ -37,6 +37,7 @@ MAX_SECRET: Final = 4096
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z", re.ASCII)
 _RATE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ([A-Z]{3})\Z", re.ASCII)
 _NAME: Final = re.compile(r"(?!.*%)[!-~](?:[ -~]{0,98}[!-~])?\Z", re.ASCII)
+_HOST: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\Z", re.ASCII)
 _FLAGS: Final = {"true": True, "false": False}
 
 
@@ -171,6 +172,13 @@ def _party(text: str) -> str:
     raise ValueError(msg)
 
 
+def _host(text: str) -> str:
+    if _HOST.match(text.lower()):
+        return text.lower()
+    msg = "write a name as a browser has it, without scheme, port or path: sla.example.org"
+    raise ValueError(msg)
+
+
 def _rate(text: str) -> Money:
     found = _RATE.match(text)
     if found:
@@ -267,6 +275,7 @@ def _listed(value: Any) -> Any:
 
 
 Name = Annotated[str, _scalar(_name)]
+HostName = Annotated[str, _scalar(_host)]
 Party = Annotated[str, _scalar(_party)]
 Flag = Annotated[bool, _scalar(_flag)]
 Every = Annotated[int, _scalar(_every), PlainSerializer(format_duration)]
@@ -293,6 +302,8 @@ class Server(Part):
 
     listen: Address = Listen("127.0.0.1", 7464)
     """Address and port; absent: this machine alone, 127.0.0.1:7464."""
+    hosts: Annotated[tuple[HostName, ...], BeforeValidator(_listed)] = ()
+    """Further names under which it may be asked, such as a proxy's; absent: this machine's own, `listen` and IP addresses."""
 
 
 class Ledger(Part):

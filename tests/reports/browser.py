@@ -56,12 +56,16 @@ class Tab:
 
     async def show(self, page: Path, width: int, height: int = 800, scale: float = 1) -> Self:
         """Load a file at a size, and wait until it stands."""
+        return await self.visit(page.as_uri(), width, height, scale)
+
+    async def visit(self, address: str, width: int, height: int = 800, scale: float = 1) -> Self:
+        """Load an address at a size, and wait until it stands."""
         for domain in ("Network", "Page", "Log", "Runtime"):
             await self.call(f"{domain}.enable")
         await self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=width < 700
         )
-        await self.call("Page.navigate", url=page.as_uri())
+        await self.call("Page.navigate", url=address)
         for _ in range(200):
             if await self.run("document.readyState") == "complete":
                 break

@@ -1,0 +1,169 @@
+"""One Agreement in one period as the page shows it: a row a promise, the broken ones first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from urllib.parse import quote, urlencode
+
+from markupsafe import Markup
+
+from slaguard.evaluation.result import Evaluation, ObjectiveResult
+from slaguard.evaluation.snapshot import Standing, Which
+from slaguard.reports.words import clean, counted, figure, money, spaced, target, title
+from slaguard.server.bullet import bullet, how_sure
+from slaguard.server.worth import deadline_of, is_late
+from slaguard.spec.model import Objective, SampleProportion
+from slaguard.spec.scalars import Quantity
+from slaguard.terms import BoundWord, Verdict
+
+OPEN_QUESTIONS = frozenset({Verdict.INSUFFICIENT, Verdict.INCONCLUSIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One promise in one scope."""
+
+    name: str
+    scope: str
+    promised: str
+    measured: str
+    bullet: Markup
+    sure: str
+    verdict: str
+    state: str
+    credit: str
+    credit_note: str
+    why: str
+    more: str
+    """What would decide an open question; empty where nothing is known to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One Agreement in one period."""
+
+    vendor: str
+    agreement: str
+    period: str
+    note: str
+    """By when a claim must be made; empty where there is none."""
+    claim: str
+    """The way to its claim page."""
+    claim_word: str
+    evaluation: str
+    """The way to its result as JSON."""
+    broken: bool
+    rows: tuple[Row, ...]
+
+
+def group(standing: Standing, period: str, now: int, ident: str) -> Group:
+    """Return one Agreement in one period.
+
+    Args:
+        standing: what was judged.
+        period: the period's name where the heading does not say it, else empty.
+        now: UTC nanoseconds.
+        ident: tells its pictures from others on the page.
+
+    """
+    evaluation = standing.evaluation
+    name, label = evaluation.agreement.name, evaluation.period.label
+    results = sorted(evaluation.objectives, key=lambda result: result.verdict is not Verdict.BREACH)
+    broken = bool(evaluation.breached)
+    return Group(
+        vendor=clean(evaluation.agreement.vendor, 120),
+        agreement=clean(name, 80),
+        period=period,
+        note=_note(standing, now),
+        claim=f"claims/{quote(name, safe='')}/{quote(label, safe='')}",
+        claim_word="claim page" if broken and standing.which is Which.CLOSED else "report",
+        evaluation=f"api/v1/evaluations?{urlencode({'agreement': name, 'period': label})}",
+        broken=broken,
+        rows=tuple(_row(standing, result, now, f"{ident}-{i}") for i, result in enumerate(results)),
+    )
+
+
+def _note(standing: Standing, now: int) -> str:
+    found = deadline_of(standing, now)
+    if found is None:
+        return ""
+    if is_late(standing, now):
+        return f"the time to claim passed on {found.day}"
+    return f"claim by {found.day}" if found.day else f"claim: {found.reason}"
+
+
+# ── a row ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _row(standing: Standing, result: ObjectiveResult, now: int, ident: str) -> Row:
+    terms = _terms(standing, result)
+    near = _nearest(result, terms)
+    credit, credit_note = _credit(standing, result, now, priced=terms is not None and bool(terms.credits))
+    return Row(
+        name=title(result.name),
+        scope="" if result.scope == "all" else clean(result.scope, 80),
+        promised=f"{BoundWord(result.target.word).symbol} {target(result.target)}".replace(" ", "\u00a0"),
+        measured=_measured(result, near),
+        bullet=bullet(ident, result, near),
+        sure=how_sure(result, near),
+        verdict=result.verdict.value,
+        state="may change" if result.provisional else "final",
+        credit=credit,
+        credit_note=credit_note,
+        why=spaced(clean(result.sentence, 400)),
+        more=_more(result, terms),
+    )
+
+
+def _terms(standing: Standing, result: ObjectiveResult) -> Objective | None:
+    return next((o for o in standing.agreement.objectives if o.name == result.name), None)
+
+
+def _nearest(result: ObjectiveResult, terms: Objective | None) -> Fraction:
+    """Return the target or the step of the ladder that the figure is nearest to, and must not be mistaken for."""
+    limit, value = Quantity.parse(result.target.limit).value, result.estimate.value
+    edges = [limit, *(step.edge.value for step in (terms.credits if terms else ()))]
+    return limit if value is None else min(edges, key=lambda edge: abs(edge - value))
+
+
+def _measured(result: ObjectiveResult, near: Fraction) -> str:
+    estimate = result.estimate
+    if estimate.value is None and estimate.n and result.unit == "ms":
+        return "no answer"  # the percentile lies among requests that had none
+    return figure(estimate.value, result.unit, near)
+
+
+def _more(result: ObjectiveResult, terms: Objective | None) -> str:
+    needed = result.next.n_needed
+    if needed is None or result.verdict not in OPEN_QUESTIONS:
+        return ""
+    graded = "graded " if terms is not None and isinstance(terms.indicator, SampleProportion) else ""
+    return f"{counted(needed, f'more {graded}{result.estimate.noun}')} would decide"
+
+
+def _credit(standing: Standing, result: ObjectiveResult, now: int, *, priced: bool) -> tuple[str, str]:
+    """Return what a promise is worth, and a word on it: claimable, at stake, or why nothing."""
+    evaluation = standing.evaluation
+    if evaluation.credits is None or not priced:
+        return "–", ""
+    currency = evaluation.credits.currency
+    for line in evaluation.credits.lines:
+        if (line.objective, line.scope) == (result.name, result.scope) and line.step is not None:
+            if line.counts and line.amount:
+                return money(line.amount, currency), "came too late" if is_late(standing, now) else "claimable"
+            return "–", spaced(clean(line.sentence, 160))
+    unsettled = list(_unsettled(standing))
+    if (result.name, result.scope) not in unsettled or evaluation.credits.upper <= evaluation.credits.claimable:
+        return "–", ""
+    most = money(evaluation.credits.upper, currency)
+    word = "at stake" if standing.which is Which.CURRENT else "not decided"
+    return (f"up to {most}", word) if len(unsettled) == 1 else ("–", f"part of the {most} that are {word}")
+
+
+def _unsettled(standing: Standing) -> Iterator[tuple[str, str]]:
+    """Yield the priced promises that may yet pay: not decided, or broken in a period that is still open."""
+    evaluation: Evaluation = standing.evaluation
+    priced = {o.name for o in standing.agreement.objectives if o.credits}
+    for result in evaluation.objectives:
+        if result.name in priced and result.verdict in {Verdict.INCONCLUSIVE, Verdict.BREACH}:
+            yield result.name, result.scope
