@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -11,10 +12,8 @@ from typing import Annotated, Literal
 import typer
 
 from slaguard.cli.clock import SystemClock
-from slaguard.cli.deployment import load_config
 from slaguard.cli.gather import Gathered, RecordSource, gather, parse_as_of
 from slaguard.cli.options import AsOf, Covers, FactsFile, LedgerDir, MappingName, PeriodText, RecordFiles
-from slaguard.cli.text import render
 from slaguard.errors import ConfigError
 from slaguard.terms import Verdict
 
@@ -43,9 +42,13 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the verb's options
         gathered = gather(path, where, period, moment)
         gathered.store.close()
         done.append(gathered)
-        if period is None and format == "text":
+        if format == "json":
+            continue
+        if period is None:
             typer.echo(f"no --period: the last closed one, {gathered.period.label}", err=True)
-        typer.echo(gathered.evaluation.to_json() if format == "json" else _text(gathered, path, where, len(done) > 1), nl=False)
+        typer.echo(_text(gathered, path, where, len(done) > 1), nl=False)
+    if format == "json":
+        typer.echo(_json(done, several=config is not None), nl=False)
     if fail_on and any(o.verdict is Verdict.BREACH for g in done for o in g.evaluation.objectives):
         raise typer.Exit(1)
 
@@ -57,12 +60,22 @@ def _wanted(agreement: Path | None, config: Path | None, source: RecordSource) -
     if agreement is not None:
         return [(agreement, source)]
     assert config is not None  # noqa: S101 - for the type checker: exactly one of the two is given
+    from slaguard.cli.deployment import load_config
+
     settings = load_config(config)
     where = source if source.ledger or source.records else RecordSource(ledger=settings.ledger.path, facts=source.facts)
     return [(path, where) for path in settings.agreements]
 
 
+def _json(done: list[Gathered], *, several: bool) -> str:
+    """Return one object for one Agreement, an array of them for a configuration, however many it names."""
+    texts = [g.evaluation.to_json() for g in done]
+    return json.dumps([json.loads(t) for t in texts], indent=2, ensure_ascii=False) + "\n" if several else texts[0]
+
+
 def _text(gathered: Gathered, path: Path, source: RecordSource, more: bool) -> str:
+    from slaguard.cli.text import render  # for people alone: it stands on the reports, and they on pandas
+
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     width = shutil.get_terminal_size((100, 24)).columns
     text = render(gathered.evaluation, next_step=_next(gathered, path, source), colour=colour, width=width)

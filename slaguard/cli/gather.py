@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from slaguard.errors import ConfigError, RecordsError
 from slaguard.evaluation.demands import Demands
-from slaguard.evaluation.evaluate import evaluate
-from slaguard.evaluation.requirements import requirements
-from slaguard.evaluation.result import Evaluation, parse_rfc3339, rfc3339
+from slaguard.evaluation.result import Evaluation, parse_rfc3339
 from slaguard.imports.facts import read_facts
-from slaguard.imports.load import AUTO, load_records
-from slaguard.imports.reader import Options
+from slaguard.ledger.judge import MEMORY, judge
 from slaguard.ledger.read import open_store
 from slaguard.ledger.store import ColumnStore
-from slaguard.records import Clock, Evidence, Fact, Incident, escape
+from slaguard.records import Clock, Evidence, Fact, Incident
 from slaguard.spec.load import Loaded, load
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.spec.resolve import last_closed, resolve
 
-MEMORY: Final = "512MB"
 FIRST_NS: Final = 631_152_000 * 10**9
 LAST_NS: Final = 7_258_118_400 * 10**9
 
@@ -90,18 +87,43 @@ def gather(agreement: Path, source: RecordSource, period_text: str | None, as_of
     loaded = load(agreement)
     period = resolve(loaded.agreement, last_closed(loaded.agreement, as_of) if period_text is None else period_text)
     store, notes = _store(source, loaded)
-    facts, incidents = _facts(source, store, as_of)
-    demands = requirements(loaded.agreement, period, facts, as_of)
-    answered = store.answer(demands)
-    evidence = Evidence(
-        tables=answered.tables,
-        coverage=answered.coverage,
-        facts=facts,
-        incidents=incidents,
-        notes=(*notes, *answered.notes, *_why_none(answered, store, loaded, period)),
-    )
-    evaluation = evaluate(loaded.agreement, period, evidence, as_of, spec_sha256=loaded.spec_sha256)
-    return Gathered(loaded, period, demands, evidence, evaluation, facts, incidents, store)
+    with ExitStack() as undo:
+        undo.enter_context(store)
+        entered = [] if source.facts is None else read_facts(source.facts)
+        done = gathered(store, loaded, period, as_of, entered=entered, notes=notes)
+        undo.pop_all()
+    return done
+
+
+def gathered(
+    store: ColumnStore,
+    loaded: Loaded,
+    period: ResolvedPeriod,
+    as_of: int,
+    *,
+    entered: Sequence[Fact | Incident] = (),
+    notes: Sequence[str] = (),
+) -> Gathered:
+    """Evaluate on a store and keep what a report needs besides.
+
+    Args:
+        store: the records; it is kept, and its user closes it.
+        loaded: the Agreement.
+        period: the resolved period.
+        as_of: the time of knowledge, UTC nanoseconds.
+        entered: Facts and Incidents besides those in the store.
+        notes: what a reader must know of how the records came into the store.
+
+    Raises:
+        ConfigError, LedgerError: as `ledger.judge.judge`.
+
+    """
+    documents = [*store.facts(as_of), *store.incidents(as_of), *entered]
+    done = judge(
+        store, loaded.agreement, period, as_of, spec_sha256=loaded.spec_sha256, documents=documents, notes=notes
+    )  # fmt: skip
+    evidence = done.evidence
+    return Gathered(loaded, period, done.demands, evidence, done.evaluation, evidence.facts, evidence.incidents, store)
 
 
 def _store(source: RecordSource, loaded: Loaded) -> tuple[ColumnStore, Sequence[str]]:
@@ -110,6 +132,9 @@ def _store(source: RecordSource, loaded: Loaded) -> tuple[ColumnStore, Sequence[
         raise ConfigError(msg)
     if source.ledger is not None:
         return open_store(source.ledger), ()
+    from slaguard.imports.load import AUTO, load_records  # a ledger needs none of the importers
+    from slaguard.imports.reader import Options
+
     store = ColumnStore(memory_limit=MEMORY)
     options = Options(stdin=sys.stdin.buffer)
     report = load_records(
@@ -124,29 +149,3 @@ def _store(source: RecordSource, loaded: Loaded) -> tuple[ColumnStore, Sequence[
         msg = f"{source.records[0]}: the file holds no records"
         raise RecordsError(msg)
     return store, report.notes()
-
-
-def _why_none(answered: Evidence, store: ColumnStore, loaded: Loaded, period: ResolvedPeriod) -> list[str]:
-    """Say why none of the records counts, where none does: another vendor's, or of another time."""
-    if any(len(table.n) for table in answered.tables.values()):
-        return []
-    seen, vendor = store.overview(), loaded.agreement.vendor
-    if not seen.vendors or seen.first is None or seen.last is None:
-        return ["there is no record at all"]
-    if vendor not in seen.vendors:
-        names = ", ".join(repr(escape(name)) for name in list(seen.vendors)[:5])
-        return [
-            f"no record is of the vendor {vendor!r}; they are of {names} (--vendor when importing, or the mapping's vendor)"
-        ]
-    if seen.last < period.start or seen.first >= period.end:
-        return [f"no record is of this period; they run from {rfc3339(seen.first)} to {rfc3339(seen.last)} (--period)"]
-    return ["records of this vendor and period are there, but none is in scope (services, eligible) or known by then (--as-of)"]
-
-
-def _facts(source: RecordSource, store: ColumnStore, as_of: int) -> tuple[tuple[Fact, ...], tuple[Incident, ...]]:
-    found: list[Fact | Incident] = [*store.facts(as_of), *store.incidents(as_of)]
-    if source.facts is not None:
-        found += list(read_facts(source.facts))
-    facts = tuple(f for f in found if isinstance(f, Fact) and (f.recorded_at is None or f.recorded_at <= as_of))
-    incidents = tuple(f for f in found if isinstance(f, Incident) and (f.recorded_at is None or f.recorded_at <= as_of))
-    return facts, incidents

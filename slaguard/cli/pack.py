@@ -18,6 +18,7 @@ from slaguard.probes.golden import load_golden
 from slaguard.records import Adjudication, Coverage, Observation, Score, Span
 from slaguard.reports.beside import files_beside
 from slaguard.reports.inputs import ClaimInputs, Companion, Note, counts_column
+from slaguard.reports.pack import PAGE, pack_files
 from slaguard.spec.reading import read_text
 
 COLUMNS = tuple(f.name for f in fields(Observation))
@@ -57,6 +58,16 @@ def claim_inputs(gathered: Gathered, agreement: Path, notes: Sequence[Note] = ()
         notes=(*notes, *(Note(text) for text in gathered.evidence.notes)),
         version=slaguard.__version__,
     )
+
+
+def claim_page(gathered: Gathered, agreement: Path) -> str:
+    """Return the page of the claim pack alone, with the hashes of the other files in it.
+
+    Raises:
+        ReportRefused: the report would not be true.
+
+    """
+    return pack_files(claim_inputs(gathered, agreement))[PAGE].decode()
 
 
 def _inside(o: Observation, span: Span) -> bool:

@@ -12,20 +12,24 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import ge, gt, le, lt
 
 import numpy as np
 import numpy.typing as npt
 
 from slaguard.evaluation.exclusions import Variant, bins_touched
-from slaguard.evaluation.measure import Event, Excluded, Measurement, Rows, rows_of
+from slaguard.evaluation.measure import Event, Excluded, Measurement, Rows, distinct_pairs, rows_of
 from slaguard.evaluation.requirements import Question
 from slaguard.records import NS_PER_MS, NULL, Column, Evidence, Span
 from slaguard.spec.model import BinRule, Effect, ErrorRateRuns, MeanOfIntervals
 from slaguard.spec.period import ResolvedPeriod
-from slaguard.terms import Source
+from slaguard.terms import BoundWord, Source
 
 Mask = npt.NDArray[np.bool_]
 MINUTE_NS = 60_000 * NS_PER_MS
+_COMPARED = {BoundWord.AT_LEAST: ge, BoundWord.AT_MOST: le, BoundWord.MORE_THAN: gt, BoundWord.LESS_THAN: lt}
+_FEW = 8
+"""So many fractions are added faster one by one than grouped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +153,8 @@ def _mean(rule: MeanOfIntervals) -> Score:
 
 def _exact_share(fail: Column, n: Column) -> Fraction:
     """Return the exact sum of fail/n: grouped by n and brought to one common denominator."""
-    if not len(n):
-        return Fraction(0)
+    if len(n) <= _FEW:
+        return sum(map(Fraction, fail.tolist(), n.tolist()), Fraction(0))
     sizes, where = np.unique(n, return_inverse=True)
     totals = np.zeros(len(sizes), dtype=np.int64)
     np.add.at(totals, where.reshape(-1), fail)
@@ -181,9 +185,11 @@ def _runs(rule: ErrorRateRuns, grid: Grid) -> Score:
 def _over(rule: ErrorRateRuns, grid: Grid) -> Mask:
     """Mark the intervals whose error rate keeps the rule's bound (`more_than: 5%`), compared as exact fractions."""
     bound = rule.error_rate.bound
-    pairs, where = np.unique(np.stack([grid.fail, grid.n], axis=1), axis=0, return_inverse=True)
-    crossed = [n > 0 and bound.holds(Fraction(fail, n)) for fail, n in pairs.tolist()]
-    over: Mask = np.array(crossed, dtype=np.bool_)[where.reshape(-1)]
+    pairs, where = distinct_pairs(grid.fail, grid.n)
+    # fail/n against a/b is fail * b against a * n: in whole numbers, as there are thousands of pairs.
+    a, b = bound.value.as_integer_ratio()
+    crossed = [n > 0 and _COMPARED[bound.word](fail * b, a * n) for fail, n in pairs]
+    over: Mask = np.array(crossed, dtype=np.bool_)[where]
     return over
 
 
@@ -239,7 +245,7 @@ def _measurement(question: Question, source: Source, grid: Grid, rows: Rows, sco
         clockless=rows.sum(rows.table.n[rows.table.column("clock") == 0]),
         requests=int(grid.n[so_far].sum()),
         excluded=(*_excluded_windows(question, grid, variant), *rows.excluded(question, own)),
-        events=_events(grid, lost_bins, so_far),
+        events=_events(grid, lost_bins, so_far) if variant == "accepted" else (),  # the others are not drawn
         allowed_in_all=(1 - question.objective.target.value) * rest_total,
         if_rest_is_good=1 - lost / rest_total if rest_total else None,
     )

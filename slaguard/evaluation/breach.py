@@ -1,15 +1,32 @@
-"""The breach record: one flat row per promise, scope and period, for contract-management tools (`contracts.md` §10)."""
+"""The breach record: one flat row per promise, scope and period, for contract-management tools (`contracts.md` §10).
+
+As JSON it is an object whose schema ships (`sla_specs/breach.schema.json`), as CSV a row of the same fields in the same
+order.
+"""
 
 from __future__ import annotations
 
+import csv
 import hashlib
-from collections.abc import Iterator
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import Any, Final
 
 import rfc8785
 
 from slaguard.evaluation.result import Amount, Evaluation, Exact, High, Low, ObjectiveResult, Part, Time
 from slaguard.terms import Reason, Verdict
+
+ACTED_ON: Final = frozenset("=+-@\t\0\r\n＝＋－＠")  # noqa: RUF001 - the wide forms start a formula too
+"""A cell of text that starts with one of these makes a spreadsheet compute (`evidence.md` §11)."""
+FORFEITING: Final = frozenset({"notify", "ticket", "claim"})
+"""The types of deadline that a claim depends on; disputing an answer to it comes later."""
+_TEXTS: Final = frozenset(
+    {"agreement", "vendor", "contract_id", "clause", "objective", "scope", "reading", "period", "target", "sentence"}
+)
 
 
 class BreachRecord(Part):
@@ -42,7 +59,7 @@ class BreachRecord(Part):
     """This promise's part of the claimable credit; null where it is not priced."""
     currency: str | None
     deadline: Time | None
-    """Until when the claim must be made: acting at this instant is late."""
+    """Until when the claim must be made, past or not: acting at this instant is late. Null: its anchor is not recorded."""
     evidence_sha256: str
 
 
@@ -55,7 +72,6 @@ def breach_records(evaluation: Evaluation) -> Iterator[BreachRecord]:
 def record(evaluation: Evaluation, result: ObjectiveResult) -> BreachRecord:
     """Return the record of one promise, whatever its verdict."""
     agreement, period, estimate = evaluation.agreement, evaluation.period, result.estimate
-    due = [d.due for d in evaluation.deadlines if d.due is not None]
     return BreachRecord(
         external_id=external_id(evaluation, result),
         agreement=agreement.name,
@@ -79,7 +95,7 @@ def record(evaluation: Evaluation, result: ObjectiveResult) -> BreachRecord:
         sentence=result.sentence,
         credit=_credit(evaluation, result),
         currency=evaluation.credits.currency if evaluation.credits else None,
-        deadline=min(due) if due else None,
+        deadline=_deadline(evaluation),
         evidence_sha256=evaluation.inputs.evidence_sha256,
     )
 
@@ -90,8 +106,49 @@ def external_id(evaluation: Evaluation, result: ObjectiveResult) -> str:
     return hashlib.sha256(rfc8785.dumps(identity)).hexdigest()
 
 
+def _deadline(evaluation: Evaluation) -> int | None:
+    """Return the earliest deadline that the claim depends on: the one that is missed first loses it."""
+    return min((d.due for d in evaluation.deadlines if d.due is not None and d.type in FORFEITING), default=None)
+
+
 def _credit(evaluation: Evaluation, result: ObjectiveResult) -> Decimal | None:
     if evaluation.credits is None:
         return None
     lines = [c for c in evaluation.credits.lines if (c.objective, c.scope) == (result.name, result.scope)]
     return sum((line.amount for line in lines), Decimal(0)) if lines else None
+
+
+# ── as a table, as a schema ─────────────────────────────────────────────────────────────────────────────────────────
+def to_csv(records: Iterable[BreachRecord]) -> str:
+    """Return the records as CSV (RFC 4180), the header line always.
+
+    Figures are written as in the JSON; what is null is an empty cell; a text that a spreadsheet would compute gets a
+    leading apostrophe.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(BreachRecord.model_fields), lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(_row(one) for one in records)
+    return text.getvalue()
+
+
+def _row(one: BreachRecord) -> dict[str, str]:
+    return {name: _cell(name, value) for name, value in one.model_dump(mode="json").items()}
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    return f"'{text}" if name in _TEXTS and text[:1] in ACTED_ON else text
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of one record."""
+    return BreachRecord.model_json_schema(mode="serialization")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")

@@ -7,7 +7,7 @@ the result with and without an exclusion are sums over one answer.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import rfc8785
@@ -65,9 +65,18 @@ class Counts:
     keys: tuple[str, ...]
     bin_ns: int | None = None
     grader: str | None = None
+    _sha256: str = field(init=False, repr=False, compare=False)
+    """Computed once: one evaluation looks an answer up by it many times."""
+
+    def __post_init__(self) -> None:
+        """Compute the identity."""
+        object.__setattr__(self, "_sha256", self._identity())
 
     def sha256(self) -> str:
         """Return the Demand's identity: the hash of what is asked. `as_of` is when it is asked, and no part of it."""
+        return self._sha256
+
+    def _identity(self) -> str:
         body: dict[str, Any] = {
             "source": self.source.value,
             "span": [str(i) for i in self.span],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -109,10 +109,41 @@ def evaluate(agreement: Agreement, period: ResolvedPeriod, evidence: Evidence, a
 # ── one row ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _row(question: Question, evidence: Evidence, period: ResolvedPeriod, as_of: int, closed: bool) -> Row:
     analysis = Analysis.of(question.objective, question.scope)
-    source = _source(question, evidence, period, as_of, analysis)
-    measured = {v: measure(question, source, evidence, period, as_of, v) for v in VARIANTS}
-    decided = {v: decide(analysis, m, closed=closed) for v, m in measured.items()}
-    return Row(question, analysis, measured, decided)
+    figures = _Figures(question, evidence, period, as_of, {})
+    source = _source(figures, analysis)
+    measured = {v: figures.of(source, v) for v in VARIANTS}
+    return Row(question, analysis, measured, _decided(analysis, measured, closed=closed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """One row's Measurements, each made once: variants that apply the same exclusions have the same figure."""
+
+    question: Question
+    evidence: Evidence
+    period: ResolvedPeriod
+    as_of: int
+    made: dict[tuple[Source, tuple[object, ...]], Measurement]
+
+    def of(self, source: Source, variant: Variant) -> Measurement:
+        """Return the Measurement from one source with one set of exclusions."""
+        applied = self.question.applied
+        key = source, tuple(a.windows(variant) if a.is_window else a.covers_records(variant) for a in applied)
+        if key not in self.made:
+            self.made[key] = measure(self.question, source, self.evidence, self.period, self.as_of, variant)
+        return self.made[key]
+
+
+def _decided(analysis: Analysis, measured: Mapping[Variant, Measurement], *, closed: bool) -> dict[Variant, Decided]:
+    """Judge each variant; equal figures are judged once. What was left out, and when, is no part of a figure."""
+    told: dict[Measurement, Decided] = {}
+    decided: dict[Variant, Decided] = {}
+    for variant, m in measured.items():
+        figure = replace(m, excluded=(), events=())
+        if figure not in told:
+            told[figure] = decide(analysis, figure, closed=closed)
+        decided[variant] = told[figure]
+    return decided
 
 
 def measure(
@@ -127,16 +158,17 @@ def measure(
     return measure_share(question, source, evidence, period, as_of, variant)
 
 
-def _source(question: Question, evidence: Evidence, period: ResolvedPeriod, as_of: int, analysis: Analysis) -> Source:
+def _source(figures: _Figures, analysis: Analysis) -> Source:
     """Return the first source whose coverage reaches the agreed minimum, else the best covered; they are never mixed."""
     best: tuple[tuple[Fraction, bool], Source] | None = None
-    for source in question.objective.source:
-        m = measure(question, source, evidence, period, as_of, "accepted")
+    sources = figures.question.objective.source
+    for source in sources:
+        m = figures.of(source, "accepted")
         if m.coverage >= analysis.min_coverage and (m.n or m.unknown):
             return source
         if best is None or (m.coverage, m.n > 0) > best[0]:
             best = ((m.coverage, m.n > 0), source)
-    return best[1] if best else question.objective.source[0]
+    return best[1] if best else sources[0]
 
 
 def _result(row: Row, agreement: Agreement, period: ResolvedPeriod, *, closed: bool) -> ObjectiveResult:

@@ -152,10 +152,9 @@ def rows_of(question: Question, table: Table, variant: Variant) -> Rows:
     n = table.n
     columns = {count: np.zeros_like(n) for count in Count}
     unmeasured, taken, where_from = np.zeros_like(n), np.zeros_like(n), np.full_like(n, -1)
-    pairs = np.stack([table.column("outcome"), table.column("mask")], axis=1) if len(n) else np.empty((0, 2), dtype=np.int64)
-    kinds, where = np.unique(pairs, axis=0, return_inverse=True)
-    for index, (code, bits) in enumerate(kinds.tolist()):
-        chosen = where.reshape(-1) == index
+    kinds, where = distinct_pairs(table.column("outcome"), table.column("mask"))
+    for index, (code, bits) in enumerate(kinds):
+        chosen = where == index
         count, position = counted_as(question, OUTCOMES[code], bits, variant)
         if position is not None:
             taken[chosen], where_from[chosen] = n[chosen], position
@@ -164,6 +163,19 @@ def rows_of(question: Question, table: Table, variant: Variant) -> Rows:
         elif position is None or count is not Count.DROP:
             columns[count][chosen] = n[chosen]
     return Rows(table, columns[Count.OK], columns[Count.FAIL], columns[Count.DROP], unmeasured, taken, where_from)
+
+
+def distinct_pairs(first: Column, second: Column) -> tuple[list[tuple[int, int]], Column]:
+    """Return the distinct pairs of two columns, in order, and for every row the place of its pair among them.
+
+    Each column is ranked by itself: sorting whole numbers is many times faster than sorting rows of two.
+    """
+    firsts, rank = np.unique(first, return_inverse=True)
+    seconds, other = np.unique(second, return_inverse=True)
+    size = max(1, len(seconds))
+    found, where = np.unique(rank.reshape(-1) * size + other.reshape(-1), return_inverse=True)
+    pairs = [(int(firsts[i // size]), int(seconds[i % size])) for i in found.tolist()]
+    return pairs, where.reshape(-1)
 
 
 def covered_share(span: Span, coverage: tuple[Span, ...]) -> Fraction:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
 
 from slaguard.evaluation.demands import Demands
 from slaguard.evaluation.evaluate import evaluate
 from slaguard.evaluation.requirements import requirements
-from slaguard.evaluation.result import Evaluation
+from slaguard.evaluation.result import Evaluation, rfc3339
+from slaguard.ledger.fingerprint import fingerprint
+from slaguard.ledger.read import open_store
 from slaguard.ledger.store import ColumnStore
-from slaguard.records import Evidence, Fact, Incident
+from slaguard.records import Evidence, Fact, Incident, escape
 from slaguard.spec.model import Agreement
 from slaguard.spec.period import ResolvedPeriod
+
+MEMORY: Final = "512MB"
+"""What DuckDB may use for one store before it writes to disk."""
+_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,26 @@ class Judged:
     evaluation: Evaluation
 
 
+@contextmanager
+def opened(directory: Path, *, partials: bool = True) -> Iterator[ColumnStore]:
+    """Open a ledger to read, and close it; where there is none yet, an empty store.
+
+    Args:
+        directory: the ledger's folder.
+        partials: whether answers on single segments are kept beside them; without, nothing at all is written.
+
+    Raises:
+        LedgerError: a ledger is there and cannot be read.
+
+    """
+    if fingerprint(directory) is None:
+        with ColumnStore(memory_limit=MEMORY) as nothing:
+            yield nothing
+        return
+    with open_store(directory, memory_limit=MEMORY, partials=partials) as store:
+        yield store
+
+
 def judge(
     store: ColumnStore,
     agreement: Agreement,
@@ -32,6 +61,7 @@ def judge(
     *,
     spec_sha256: str,
     documents: Sequence[Fact | Incident] | None = None,
+    notes: Sequence[str] = (),
 ) -> Judged:
     """Ask a store for what an Agreement needs counted in a period, and judge it.
 
@@ -42,6 +72,11 @@ def judge(
         as_of: the time of knowledge, UTC nanoseconds.
         spec_sha256: the hash of the normal form.
         documents: Facts and Incidents; None: those in the store. None that was recorded after `as_of` counts.
+        notes: what a reader must know of how the records came into the store.
+
+    Raises:
+        ConfigError: the period is a look whose ends lie inside an interval that is counted.
+        LedgerError: the records cannot be read.
 
     """
     if documents is None:
@@ -50,5 +85,27 @@ def judge(
     facts = tuple(d for d in known if isinstance(d, Fact))
     demands = requirements(agreement, period, facts, as_of)
     answered = store.answer(demands)
-    evidence = replace(answered, facts=facts, incidents=tuple(d for d in known if isinstance(d, Incident)))
+    evidence = replace(
+        answered,
+        facts=facts,
+        incidents=tuple(d for d in known if isinstance(d, Incident)),
+        notes=(*notes, *answered.notes, *_why_none(answered, store, agreement, period)),
+    )
     return Judged(demands, evidence, evaluate(agreement, period, evidence, as_of, spec_sha256=spec_sha256))
+
+
+def _why_none(answered: Evidence, store: ColumnStore, agreement: Agreement, period: ResolvedPeriod) -> list[str]:
+    """Say why none of the records counts, where none does: another vendor's, or of another time."""
+    if any(len(table.n) for table in answered.tables.values()):
+        return []
+    seen, vendor = store.overview(), agreement.vendor
+    if not seen.vendors or seen.first is None or seen.last is None:
+        return ["there is no record at all"]
+    if vendor not in seen.vendors:
+        names = ", ".join(repr(escape(name)) for name in list(seen.vendors)[:_NAMED])
+        return [
+            f"no record is of the vendor {vendor!r}; they are of {names} (--vendor when importing, or the mapping's vendor)"
+        ]
+    if seen.last < period.start or seen.first >= period.end:
+        return [f"no record is of this period; they run from {rfc3339(seen.first)} to {rfc3339(seen.last)} (--period)"]
+    return ["records of this vendor and period are there, but none is in scope (services, eligible) or known by then (--as-of)"]

@@ -1,0 +1,232 @@
+"""The keeper: for every Agreement the period that is open and the last one that closed, judged again when it must be.
+
+It reads the ledger and writes no record. One call judges, and takes as long as reading takes: call it from a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+from pathlib import Path
+from typing import Final
+
+from slaguard.errors import ConfigError
+from slaguard.evaluation.result import Evaluation
+from slaguard.evaluation.snapshot import Standing, Which
+from slaguard.ledger.fingerprint import fingerprint
+from slaguard.ledger.judge import judge, opened
+from slaguard.ledger.store import ColumnStore
+from slaguard.records import NS
+from slaguard.spec.labels import Label
+from slaguard.spec.load import Loaded
+from slaguard.spec.model import Agreement
+from slaguard.spec.period import ResolvedPeriod
+from slaguard.spec.resolve import last_closed, resolve
+from slaguard.spec.zones import local_day, zone
+
+MINUTE: Final = 60 * NS
+Series = tuple[str, str, str]
+"""(agreement, objective, scope)."""
+Held = Sequence[tuple[Path, Loaded]]
+
+
+# ── periods ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def open_period(agreement: Agreement, now: int) -> ResolvedPeriod | None:
+    """Return the Agreement's own period that `now` (UTC nanoseconds) lies in; None while it is not in force."""
+    day = local_day(now, zone(agreement.time_zone))
+    if day < agreement.effective or (agreement.expires is not None and day > agreement.expires):
+        return None
+    return resolve(agreement, str(Label.around(day, agreement.period)))
+
+
+def closed_period(agreement: Agreement, now: int) -> ResolvedPeriod | None:
+    """Return the Agreement's own period that closed last, at or before `now` (UTC nanoseconds); None before the first one."""
+    try:
+        label = last_closed(agreement, now)
+    except ConfigError:  # what it says where none has closed
+        return None
+    return resolve(agreement, label)
+
+
+def knowledge(agreement: Agreement, period: ResolvedPeriod, now: int) -> str:
+    """Return what of the time of knowledge an Evaluation of one state of the ledger depends on.
+
+    An open period moves with every minute. Of a closed one only the days left of its deadlines change, with the local
+    day; a record that is dated into the future counts from the next day or the next change of the ledger.
+    """
+    if now < period.end:
+        return f"minute {now // MINUTE}"
+    deadlines = agreement.claim.deadlines if agreement.claim is not None else ()
+    names = sorted({agreement.time_zone, *(d.time_zone for d in deadlines)})
+    return " ".join(f"{name} {local_day(now, zone(name))}" for name in names)
+
+
+# ── what is judged ──────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One period of one Agreement that is shown."""
+
+    loaded: Loaded
+    which: Which
+    period: ResolvedPeriod
+
+    @property
+    def name(self) -> tuple[str, Which]:
+        return self.loaded.agreement.name, self.which
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A Standing with what it was made from: it stands until that differs."""
+
+    made_from: tuple[object, ...]
+    standing: Standing
+
+
+class Keeper:
+    """Judges the Agreements on one ledger again and again, and no more often than something changed.
+
+    `judge` is for one thread at a time; everything else may be called from any.
+    """
+
+    def __init__(self, agreements: Held, ledger: Path, *, partials: bool = True) -> None:
+        """Judge nothing yet.
+
+        Args:
+            agreements: each file and what was loaded of it, in the order they are shown.
+            ledger: the ledger's folder.
+            partials: whether answers on single segments are kept in it; without, nothing is written.
+
+        """
+        self._agreements = tuple(agreements)
+        self._ledger, self._partials = ledger, partials
+        self._kept: dict[tuple[str, Which], _Kept] = {}
+        self._events = _Events()
+        self._shown: Mapping[Series, tuple[int, int]] = {}
+        self._failures: Mapping[str, str] = {}
+
+    def replace(self, agreements: Held) -> None:
+        """Judge these Agreements from the next call on; what did not change is kept, and the counters go on."""
+        self._agreements = tuple(agreements)
+
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """Return the Agreements that the last call could not judge, and why: a Standing of theirs is missing."""
+        return self._failures
+
+    def indicator_events(self) -> Mapping[Series, tuple[int, int]]:
+        """Return for (agreement, objective, scope) how many events, and bad ones, there were in periods that were current.
+
+        Both only grow, and the bad ones are never more than all: what an exclusion takes out of a period is not taken
+        back, what comes after it counts. Shares of lost intervals are added up exactly and rounded down.
+        """
+        return self._shown
+
+    def judge(self, as_of: int) -> tuple[Standing, ...]:
+        """Return the Standings of all Agreements at `as_of` (UTC nanoseconds): of each the current one, then the closed one.
+
+        An Agreement that cannot be judged is missing, and `failures` says why; the others stand.
+
+        Raises:
+            LedgerError: the ledger cannot be read; what was judged before is kept for the next call.
+
+        """
+        state = fingerprint(self._ledger)
+        tasks = [task for _, loaded in self._agreements for task in _tasks(loaded, as_of)]
+        kept: dict[tuple[str, Which], _Kept] = {}
+        failures: dict[str, str] = {}
+        with ExitStack() as stack:
+            store: ColumnStore | None = None
+            for task in tasks:
+                made_from = _made_from(task, state, as_of)
+                before = self._kept.get(task.name)
+                if before is not None and before.made_from == made_from:
+                    kept[task.name] = before
+                    continue
+                store = store or stack.enter_context(opened(self._ledger, partials=self._partials))
+                try:
+                    kept[task.name] = _Kept(made_from, _judged(store, task, as_of))
+                except _FAULTS as error:
+                    failures[task.loaded.agreement.name] = _why(task, error)
+        self._kept, self._failures = kept, failures
+        standings = tuple(one.standing for one in kept.values())
+        self._shown = self._events.counted(standings, tasks)
+        return standings
+
+
+_FAULTS: Final = (ConfigError, ValueError, ArithmeticError, LookupError)
+"""What may go wrong with one contract and its figures: the others are judged all the same, and this is told."""
+
+
+def _why(task: _Task, error: Exception) -> str:
+    what = str(error) if isinstance(error, ConfigError) else f"slaguard itself failed: {type(error).__name__}: {error}"
+    return f"{task.loaded.agreement.name} {task.period.label}: {what}"
+
+
+def _tasks(loaded: Loaded, as_of: int) -> Iterator[_Task]:
+    current, closed = open_period(loaded.agreement, as_of), closed_period(loaded.agreement, as_of)
+    if current is not None:
+        yield _Task(loaded, Which.CURRENT, current)
+    if closed is not None:
+        yield _Task(loaded, Which.CLOSED, closed)
+
+
+def _made_from(task: _Task, state: str | None, as_of: int) -> tuple[object, ...]:
+    return task.loaded.spec_sha256, task.period, state, knowledge(task.loaded.agreement, task.period, as_of)
+
+
+def _judged(store: ColumnStore, task: _Task, as_of: int) -> Standing:
+    agreement = task.loaded.agreement
+    done = judge(store, agreement, task.period, as_of, spec_sha256=task.loaded.spec_sha256)
+    return Standing(agreement, task.period, task.which, done.evaluation)
+
+
+# ── counters ────────────────────────────────────────────────────────────────────────────────────────────────────────
+class _Counter:
+    """The events of one promise in one scope, over all periods that were current; `seen` is each period's last figure."""
+
+    __slots__ = ("bad", "n", "seen")
+
+    def __init__(self) -> None:
+        self.n, self.bad = 0, Fraction(0)
+        self.seen: dict[str, tuple[int, Fraction]] = {}
+
+    def add(self, period: str, n: int, bad: Fraction) -> None:
+        before_n, before_bad = self.seen.get(period, (0, Fraction(0)))
+        self.seen[period] = n, bad
+        self.n += max(0, n - before_n)
+        self.bad = min(Fraction(self.n), self.bad + max(Fraction(0), bad - before_bad))
+
+    def forget(self, shown: AbstractSet[str] | None) -> None:
+        """Let go of periods that are shown no more; an Agreement that is not shown (None) may come back."""
+        if shown is not None:
+            self.seen = {label: last for label, last in self.seen.items() if label in shown}
+
+
+class _Events:
+    """All counters; a period counts from when it is current, to its last late record."""
+
+    def __init__(self) -> None:
+        self._counters: dict[Series, _Counter] = {}
+
+    def counted(self, standings: Sequence[Standing], tasks: Sequence[_Task]) -> Mapping[Series, tuple[int, int]]:
+        """Add what is new; return the counters of the Agreements that are shown, as whole numbers."""
+        for standing in standings:
+            self._add(standing.which, standing.evaluation)
+        periods: dict[str, set[str]] = {}
+        for task in tasks:
+            periods.setdefault(task.loaded.agreement.name, set()).add(task.period.label)
+        for (agreement, _, _), counter in self._counters.items():
+            counter.forget(periods.get(agreement))
+        return {series: (c.n, floor(c.bad)) for series, c in self._counters.items() if series[0] in periods}
+
+    def _add(self, which: Which, evaluation: Evaluation) -> None:
+        for result in evaluation.objectives:
+            counter = self._counters.setdefault((evaluation.agreement.name, result.name, result.scope), _Counter())
+            label = evaluation.period.label
+            if which is Which.CURRENT or label in counter.seen:
+                counter.add(label, result.estimate.n, result.estimate.bad)
