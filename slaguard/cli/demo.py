@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from slaguard.cli.demo_month import EVERY_MS, Lived, Month, live_through
+from slaguard.cli.demo_serve import parse_listen, show
 from slaguard.cli.event_loop import new_event_loop
 from slaguard.cli.gather import Gathered, RecordSource, gather
 from slaguard.cli.pack import claim_inputs
@@ -30,6 +31,7 @@ from slaguard.reports.pack import write_claim_pack
 PERIOD: Final = "2026-10"
 AS_OF: Final = "2026-11-02T09:00:00Z"
 EXAMPLE: Final = "acme-assistant.yaml"
+LISTEN: Final = "127.0.0.1:7464"
 SIMULATED: Final = "The vendor and its answers are simulated, over real HTTP on this machine; the month is a simulated one."
 LABELS: Final = "The human labels are simulated: they were drawn from the simulated vendor's own record of the truth."
 
@@ -37,6 +39,8 @@ LABELS: Final = "The human labels are simulated: they were drawn from the simula
 def demo(
     out: Annotated[Path, typer.Option(help="Where to write; made if absent.")] = Path("demo-output"),
     seed: Annotated[int, typer.Option(help="Another seed is another month.")] = 7,
+    serve: Annotated[bool, typer.Option("--serve", help="Then keep the page and /metrics up until Ctrl-C.")] = False,
+    listen: Annotated[str, typer.Option(metavar="ADDRESS", help="Where, with --serve; port 0: a free one.")] = LISTEN,
     probes: Annotated[int | None, typer.Option(hidden=True, help="Ask only so many questions (for tests).")] = None,
 ) -> None:
     """Walk one month with a simulated vendor: probes over HTTP, the ledger, the verdicts, the claim.
@@ -44,6 +48,7 @@ def demo(
     Example: slaguard demo --out demo-output
     """
     began = time.monotonic()
+    address = parse_listen(listen)
     agreement, ledger = _fresh(out)
     month = Month(agreement=agreement, ledger=ledger, labels=out / "labels.csv", seed=seed, probes=probes)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
@@ -56,6 +61,19 @@ def demo(
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     typer.echo(demo_table(gathered.evaluation, remark=done.remark, colour=colour))
     _say_where(out, agreement, files)
+    if not serve:
+        typer.echo(f" look at it     {_command()} demo --serve: the page and the metrics, live")
+        return
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(show(agreement, ledger, parse_rfc3339(AS_OF), address, _say_address))
+
+
+def _say_address(url: str) -> None:
+    """Say where the page is; what it shows is the demo's moment, not today's."""
+    typer.echo(f" the page       {url}/")
+    typer.echo(f" the metrics    {url}/metrics")
+    typer.echo(f" as of          {AS_OF}, the demo's own time; Ctrl-C ends it")
+    sys.stdout.flush()
 
 
 def _fresh(out: Path) -> tuple[Path, Path]:

@@ -54,10 +54,10 @@ class SimulatedVendor:
     """A vendor that answers on ``http://127.0.0.1:<port>/v1`` while the context is open.
 
     `now_ns` gives simulated time in ns UTC, `delay` waits (or only notes) seconds of it. The truth log and the attempt
-    counts grow with every request: one vendor serves a test or a demonstration, not a year.
+    counts grow with every request, unless only the last `remembered` of them are kept.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a server is made of
         self,
         script: Script,
         seed: int,
@@ -68,22 +68,25 @@ class SimulatedVendor:
         host: str = "127.0.0.1",
         port: int = 0,
         api_key: str | None = None,
+        anywhere: bool = False,
+        remembered: int | None = None,
     ) -> None:
         """Keep the plot and the seams; nothing listens yet.
 
         Raises:
-            ConfigError: `host` is not a loopback address.
+            ConfigError: `host` is not a loopback address, and the owner has not said that it may be `anywhere`.
         """
         try:
             loopback = ipaddress.ip_address(host).is_loopback
         except ValueError:
             loopback = False
-        if not loopback:
+        if not loopback and not anywhere:
             msg = f"simulated vendor: {host} is not a loopback address; use 127.0.0.1 or ::1"
             raise ConfigError(msg)
         self._script, self._seed, self._questions = script, seed, questions
         self._now_ns, self._delay = now_ns, delay
         self._host, self._port, self._api_key = host, port, api_key
+        self._remembered = remembered
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._truth: dict[str, Truth] = {}
         self._runner: web.AppRunner | None = None
@@ -152,6 +155,8 @@ class SimulatedVendor:
         asked = self._asked(request.headers.get(IDENTITY_HEADER, ""), prompt)
         turn = decide(self._script, self._seed, asked)
         self._truth[turn.request_id] = truth_of(asked, turn)
+        if self._remembered is not None and len(self._truth) > self._remembered:
+            del self._truth[next(iter(self._truth))]
         return await respond(self._call(request, document, asked, turn))
 
     def _admit(self, request: web.Request) -> None:
@@ -162,6 +167,8 @@ class SimulatedVendor:
     def _asked(self, handle: str, prompt: str) -> Asked:
         """Give the request its identity, its attempt number and its time."""
         current_request.set(handle or prompt)
+        if self._remembered is not None and len(self._attempts) >= self._remembered:
+            self._attempts.clear()
         self._attempts[handle, prompt] += 1
         identity = json.dumps([handle, prompt])
         return Asked(identity, self._attempts[handle, prompt], self._now_ns(), self._questions.find(prompt))

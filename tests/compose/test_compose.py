@@ -1,0 +1,247 @@
+"""exporters/compose: nobody can start it here, so everything that can be known without starting it is checked."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from slaguard.cli import VERBS, run
+from slaguard.cli.deployment import load_config
+from slaguard.config import is_loopback
+from slaguard.spec.load import load
+from tests.compose.files import FOLDER, REPO, compose, dockerfile, mounts, services
+from tests.conftest import absent
+
+OURS = ("vendor", "agent")
+TAG = re.compile(r"[a-z0-9./-]+:v?\d+\.\d+\.\d+(-[a-z-]+)?\Z")
+
+
+# ── docker-compose.yml ──────────────────────────────────────────────────────────────────────────────────────────────
+def test_the_four_services_are_there_and_every_volume_is_declared() -> None:
+    assert set(services()) == {"vendor", "agent", "prometheus", "grafana"}
+    named = {v.split(":")[0] for s in services().values() for v in s.get("volumes", ()) if not v.startswith(".")}
+    assert named == set(compose()["volumes"])
+
+
+@pytest.mark.parametrize("service", services())
+def test_every_mounted_path_is_in_the_checkout_and_read_only(service: str) -> None:
+    for volume in services()[service].get("volumes", ()):
+        source, _, mode = volume.split(":") if volume.count(":") == 2 else (*volume.split(":"), "")
+        if source.startswith("."):
+            assert (FOLDER / source).exists(), f"{source} is not there"
+            assert mode == "ro"
+
+
+@pytest.mark.parametrize("service", services())
+def test_images_are_pinned_by_a_whole_version_or_built_here(service: str) -> None:
+    image = services()[service]["image"]
+    if service in OURS:
+        assert (image, services()[service]["build"]["dockerfile"]) == ("slaguard:local", "exporters/compose/Dockerfile")
+    else:
+        assert TAG.match(image), image
+
+
+@pytest.mark.parametrize("service", services())
+def test_ports_are_published_on_loopback_alone(service: str) -> None:
+    for port in services()[service].get("ports", ()):
+        host, outside, inside = port.split(":")
+        assert host == "127.0.0.1"
+        assert outside == inside
+
+
+@pytest.mark.parametrize("service", services())
+def test_containers_have_no_privileges_a_read_only_root_and_a_healthcheck(service: str) -> None:
+    one = services()[service]
+    assert one["read_only"] is True
+    assert one["cap_drop"] == ["ALL"]
+    assert one["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in one
+    assert one["healthcheck"]["test"][0] == "CMD"
+    assert all(key in one["healthcheck"] for key in ("interval", "timeout", "retries"))
+
+
+def test_ours_run_as_a_user_of_no_rights_and_write_to_data_alone() -> None:
+    for service in OURS:
+        assert services()[service]["user"] == "65532:65532"
+    writable = [v for v in services()["agent"]["volumes"] if not v.endswith(":ro")]
+    assert writable == ["data:/data"]
+    assert "volumes" not in services()["vendor"]
+
+
+def test_services_start_in_an_order_that_has_an_end() -> None:
+    waits = {name: set(one.get("depends_on", ())) for name, one in services().items()}
+    done: set[str] = set()
+    while len(done) < len(waits):
+        ready = {name for name, needs in waits.items() if name not in done and needs <= done}
+        assert ready, f"these wait for each other: {sorted(set(waits) - done)}"
+        done |= ready
+    assert all(c == {"condition": "service_healthy"} for s in services().values() for c in s.get("depends_on", {}).values())
+
+
+def test_docker_itself_accepts_the_file() -> None:
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no docker with compose is here: docker-compose.yml is checked by the other tests alone")
+    done = subprocess.run(
+        [docker, "compose", "-f", str(FOLDER / "docker-compose.yml"), "config", "-q"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# ── what is started ─────────────────────────────────────────────────────────────────────────────────────────────────
+def test_the_agents_command_is_a_verb_and_its_configuration_is_mounted_there() -> None:
+    verb, option, path = services()["agent"]["command"]
+    assert verb in VERBS
+    assert option == "--config"
+    assert mounts("agent")[path] == FOLDER / "slaguard.yaml"
+    assert ["CMD", f'["{verb}",', f'"{option}",', f'"{path}"]'] in dockerfile()
+
+
+def test_the_vendors_command_is_a_program_of_ours_and_its_options_are_known() -> None:
+    one = services()["vendor"]
+    assert one["entrypoint"] == ["python", "-m", "slaguard.providers.simulated"]
+    done = subprocess.run(
+        [sys.executable, *one["entrypoint"][1:], "--help"], capture_output=True, text=True, timeout=30, check=True
+    )
+    for word in one["command"]:
+        assert not word.startswith("--") or word in done.stdout, word
+
+
+# ── slaguard.yaml, the Agreement ────────────────────────────────────────────────────────────────────────────────────
+def test_the_agreement_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["validate", str(FOLDER / "acme-live.yaml")]) == 0, capsys.readouterr().err
+
+
+def test_the_configuration_is_accepted_and_fits_the_containers() -> None:
+    config = load_config(FOLDER / "slaguard.yaml")
+    assert str(config.ledger.path).startswith("/data/")
+    vendor, command = config.vendors["Acme AI"], services()["vendor"]["command"]
+    assert vendor.base_url == f"http://{command[command.index('--listen') + 1]}/v1"
+    assert [p.model for p in config.probes] == [command[command.index("--model") + 1]]
+    (agreement,) = (load(path).agreement for path in config.agreements)
+    assert (agreement.name, agreement.vendor) == (config.probes[0].agreement, "Acme AI")
+
+
+def test_plain_http_stays_on_the_agents_own_network() -> None:
+    config = load_config(FOLDER / "slaguard.yaml")
+    assert services()["agent"]["network_mode"] == "service:vendor"
+    assert all(is_loopback(v.base_url.split("/")[2].rpartition(":")[0]) for v in config.vendors.values())
+
+
+def test_the_agent_is_published_where_it_listens_and_known_by_the_name_that_is_asked() -> None:
+    config = load_config(FOLDER / "slaguard.yaml")
+    port = config.server.listen.port
+    assert services()["vendor"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    (aliases,) = (n["aliases"] for n in services()["vendor"]["networks"].values())
+    assert list(config.server.hosts) == aliases
+    (job,) = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
+    assert job["static_configs"] == [{"targets": [f"{aliases[0]}:{port}"]}]
+    assert config.control is not None
+    assert config.control.host in services()
+
+
+# ── Prometheus, Grafana ─────────────────────────────────────────────────────────────────────────────────────────────
+def test_promtool_accepts_prometheus_as_it_is_mounted(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        absent("promtool is not installed: make test-system says how")
+        return
+    for inside, ours in mounts("prometheus").items():
+        where = tmp_path / inside.lstrip("/")
+        where.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ours, where)
+    config = tmp_path / "etc" / "prometheus" / "prometheus.yml"
+    done = subprocess.run([promtool, "check", "config", str(config)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "rules found" in done.stdout
+    assert "--config.file=/etc/prometheus/prometheus.yml" in services()["prometheus"]["command"]
+
+
+def provisioned(path: Path) -> dict[str, Any]:
+    (source,) = yaml.safe_load(path.read_text("utf-8"))["datasources"]
+    return {k: v for k, v in source.items() if k not in {"url", "jsonData"}}
+
+
+def test_grafanas_data_source_is_the_shipped_one_at_another_address() -> None:
+    ours, shipped = FOLDER / "grafana-datasource.yaml", REPO / "grafana" / "provisioning" / "datasources" / "slaguard.yaml"
+    assert provisioned(ours) == provisioned(shipped)
+    (source,) = yaml.safe_load(ours.read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    scraped = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["global"]["scrape_interval"]
+    assert source["jsonData"]["timeInterval"] == scraped
+
+
+def test_grafana_finds_the_boards_where_its_provisioning_says() -> None:
+    there = mounts("grafana")
+    (provider,) = yaml.safe_load((there["/etc/grafana/provisioning/dashboards"] / "slaguard.yaml").read_text())["providers"]
+    boards = there[provider["options"]["path"]]
+    home = Path(services()["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert str(home.parent) == provider["options"]["path"]
+    assert (boards / home.name).is_file()
+
+
+def test_grafana_has_no_login_whose_password_could_be_left_at_its_default() -> None:
+    settings = services()["grafana"]["environment"]
+    assert settings["GF_AUTH_BASIC_ENABLED"] == "false"
+    assert settings["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
+    assert settings["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+
+
+# ── the image ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def copied() -> list[str]:
+    return [s for words in dockerfile() if words[0] == "COPY" and "--from=build" not in words for s in words[1:-1]]
+
+
+def allowed() -> list[str]:
+    lines = (FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
+    assert "*" in lines
+    return [line[1:] for line in lines if line.startswith("!")]
+
+
+def test_every_copied_file_is_in_the_checkout_and_let_through() -> None:
+    for source in copied():
+        assert (REPO / source).exists(), source
+        assert any(fnmatch.fnmatch(source, pattern) for pattern in allowed()), f"{source} is not let through"
+
+
+def test_all_that_the_wheel_is_built_from_is_copied() -> None:
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())
+    needed = {
+        "pyproject.toml", project["project"]["readme"], *project["project"]["license-files"],
+        *project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"],
+    }  # fmt: skip
+    assert needed <= set(copied())
+
+
+def test_the_image_is_pinned_installs_by_hash_and_runs_as_nobody() -> None:
+    words = dockerfile()
+    bases = {w[1] for w in words if w[0] == "FROM"}
+    assert len(bases) == 1
+    assert all(TAG.match(base) for base in bases)
+    installs = [" ".join(w) for w in words if w[0] == "RUN" and "pip install" in " ".join(w)]
+    assert all("--require-hashes" in i or "--no-deps --no-build-isolation" in i for i in installs)
+    assert [w[1] for w in words if w[0] == "USER"] == ["65532:65532"]
+    owned = next(w for w in words if w[:2] == ["RUN", "install"])
+    assert owned[-2:] == ["/data", "/data/tmp"]
+    assert "65532" in owned
+    assert words.index(["USER", "65532:65532"]) > words.index(owned)
+
+
+def test_the_readme_says_plainly_that_it_was_never_started_here_and_names_what_is_published() -> None:
+    text = (FOLDER / "README.md").read_text()
+    assert "never been started" in text
+    for one in services().values():
+        for port in one.get("ports", ()):
+            assert f"http://127.0.0.1:{port.split(':')[1]}/" in text
