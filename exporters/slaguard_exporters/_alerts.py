@@ -79,8 +79,9 @@ ALERTS: Final = (
         "SlaguardEvidenceInsufficient",
         "promises",
         "ticket",
+        # A closed period of which nothing at all was seen ended before the watching began, or SlaguardAbsent told of it.
         """\
-slaguard_objective_coverage_ratio
+(slaguard_objective_coverage_ratio unless slaguard_objective_coverage_ratio{period="closed"} == 0)
 and (
     (
       sum without (verdict) (slaguard_objective_verdict{verdict="insufficient"}) == 1
