@@ -22,9 +22,14 @@ VERBS: Final[dict[str, str]] = {
     "validate": "slaguard.cli.validate",
     "explain": "slaguard.cli.explain",
     "import": "slaguard.cli.import_",
+    "record": "slaguard.cli.record",
     "probe": "slaguard.cli.probe",
     "evaluate": "slaguard.cli.evaluate",
     "report": "slaguard.cli.report",
+    "run": "slaguard.cli.run_",
+    "serve": "slaguard.cli.serve",
+    "generate": "slaguard.cli.generate",
+    "ledger": "slaguard.cli.ledger",
     "demo": "slaguard.cli.demo",
 }
 """Each verb and the module whose function of the same name (`import_` for `import`) is the command."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from slaguard.ledger.rowlog import RowLog
 
 BATCH: Final = 5_000
+SEALED_FROM: Final = 1_000
+"""New records from which on an import ends with a segment; fewer wait for the next ones."""
+SEAL_EVERY_NS: Final = 3600 * 1_000_000_000
 _SHOWN: Final = 5
 
 
@@ -73,7 +76,7 @@ def import_(  # noqa: PLR0913, PLR0917 - the verb's options
     if format == "json":
         typer.echo(json.dumps({**report.as_dict(), "ledger": written.as_dict()}, ensure_ascii=False, indent=2))
         return
-    typer.echo("\n".join([*report.lines(), *written.lines(ledger)]))
+    typer.echo("\n".join([*report.lines(), *written.lines()]))
 
 
 @dataclass(slots=True)
@@ -83,20 +86,22 @@ class Written:
     new: int = 0
     repeated: int = 0
     facts: int = 0
+    writer: Path | None = None
+    """The folder that was written to: the ledger's, or one in it where another process is the ledger's writer."""
     conflicts: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         return {"new": self.new, "repeated": self.repeated, "facts": self.facts, "conflicts": len(self.conflicts)}
 
-    def lines(self, ledger: Path | None) -> list[str]:
+    def lines(self) -> list[str]:
         """Return what a person reads."""
-        if ledger is None:
+        if self.writer is None:
             return ["nothing was written (--dry-run)"]
         there = f", {self.repeated:,} were there already" if self.repeated else ""
         more = len(self.conflicts) - _SHOWN
         return [
-            f"{ledger}: {self.new:,} new records acknowledged{there}",
+            f"{self.writer}: {self.new:,} new records acknowledged{there}",
             *self.conflicts[:_SHOWN],
             *([f"and {more:,} more contradictions"] if more > 0 else []),
         ]
@@ -105,21 +110,26 @@ class Written:
 def _write(records: Import, ledger: Path, facts: Path | None) -> Written:
     from slaguard.cli.clock import SystemClock
     from slaguard.imports.facts import read_facts
-    from slaguard.ledger.rowlog import RowLog
+    from slaguard.ledger.seal import seal_all, seal_due
+    from slaguard.ledger.writers import open_writer
 
     entered = read_facts(facts) if facts is not None else []
     written = Written(facts=len(entered))
-    with RowLog.open(ledger, clock=SystemClock()) as log:
+    with open_writer(ledger, "import", clock=SystemClock()) as log:
+        written.writer = log.directory
         _append(log, entered, written)
         stream = iter(records)
         try:
             while batch := list(islice(stream, BATCH)):
                 _append(log, batch, written)
+                seal_due(log, every_ns=SEAL_EVERY_NS)
         except RecordsError as error:
             if not written.new:
                 raise
             kept = f"{written.new:,} records were acknowledged before this; mend it and import again, they count once"
             raise RecordsError(f"{error}\n    {kept}") from None
+        if written.new >= SEALED_FROM:
+            seal_all(log)
     return written
 
 

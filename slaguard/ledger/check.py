@@ -18,16 +18,25 @@ def corrupt(path: Path, seq: int, what: str) -> LedgerError:
     )
 
 
-def whole_rows(rows: sqlite3.Connection, path: Path, first: int = 0) -> Iterator[tuple[int, bytes]]:
+def sealed_through(rows: sqlite3.Connection) -> int:
+    """Return the number of the last row that stands in a segment, -1 where none does."""
+    (found,) = rows.execute("SELECT sealed_through FROM log_state").fetchone()
+    return int(found)
+
+
+def whole_rows(rows: sqlite3.Connection, path: Path, first: int | None = None) -> Iterator[tuple[int, bytes]]:
     """Yield (seq, header bytes) of all rows from `first` on, each checked against its leaf, its number and its place.
+
+    Without `first`, of those that stand in no segment.
 
     Raises:
         LedgerError: E-LOG-CORRUPT with the seq of the first row that is damaged or missing.
 
     """
-    expected = first
+    expected = 0 if first is None else first
     try:
-        for seq, header, kept in rows.execute("SELECT seq, hdr, leaf FROM rows WHERE seq >= ? ORDER BY seq", (first,)):
+        expected = sealed_through(rows) + 1 if first is None else first
+        for seq, header, kept in rows.execute("SELECT seq, hdr, leaf FROM rows WHERE seq >= ? ORDER BY seq", (expected,)):
             if seq != expected:
                 raise corrupt(path, expected, f"the row is missing (the next one is {seq})")
             if leaf(header) != kept:
@@ -44,7 +53,7 @@ def whole_rows(rows: sqlite3.Connection, path: Path, first: int = 0) -> Iterator
 
 
 def check_rows(rows: sqlite3.Connection, path: Path) -> tuple[str, int]:
-    """Check rows and pages; return the log's name and the seq that comes next.
+    """Check the rows that stand in no segment, and all pages; return the log's name and the seq that comes next.
 
     Rows first: they tell which seq is damaged, where SQLite's own check only tells that a page is.
 
@@ -52,11 +61,10 @@ def check_rows(rows: sqlite3.Connection, path: Path) -> tuple[str, int]:
         LedgerError: E-LOG-CORRUPT.
 
     """
-    next_seq = 0
-    for seq, _ in whole_rows(rows, path):
-        next_seq = seq + 1
+    for _ in whole_rows(rows, path):
+        pass
+    origin, next_seq = rows.execute("SELECT origin, next_seq FROM log_state").fetchone()
     (verdict,) = rows.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise corrupt(path, next_seq, f"the file is damaged beside its rows: {str(verdict)[:200]}")
-    (origin,) = rows.execute("SELECT origin FROM log_state").fetchone()
-    return str(origin), next_seq
+    return str(origin), int(next_seq)

@@ -26,7 +26,9 @@ class Manifest:
 
     `spans` says what a reader needs to know without opening the file: the least and the greatest time of its observations
     (`sent`, and `batch` of those without a clock), the greatest time at which a record of it was known (`known`), each
-    None where there is none. `kinds` counts the rows of each record kind, `again` those that contradict an earlier row.
+    None where there is none. `t_min_ns` and `t_max_ns` are the least and greatest time at which something in it happened or
+    was due (calls, batches, planned slots). `kinds` counts the rows of each record kind, `again` those that contradict
+    an earlier row.
     """
 
     origin: str

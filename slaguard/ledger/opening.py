@@ -16,6 +16,7 @@ from slaguard.ledger.check import check_rows
 from slaguard.ledger.headers import leaf
 from slaguard.ledger.lock import LOCK_NAME, WriterLock
 from slaguard.ledger.payloads import Entropy, PayloadStore
+from slaguard.ledger.recovery import recover, require_no_segments
 from slaguard.records import SCHEMA_VERSION, Clock
 
 GENESIS = "genesis"
@@ -31,6 +32,7 @@ class Opened:
     payloads: PayloadStore
     origin: str
     next_seq: int
+    sealed_through: int
 
     def close(self) -> None:
         """Checkpoint, say so in the lock file, close the files and let go of the lock.
@@ -84,13 +86,13 @@ def _open_locked(directory: Path, lock: WriterLock, clock: Clock, entropy: Entro
     _require_files(directory, lock)
     rows = schema.connect_rows(directory)
     undo.callback(rows.close)
-    origin, next_seq = _checked(rows, directory, clock, entropy)
+    origin, next_seq, sealed_through = _checked(rows, directory, clock, entropy)
     payloads = PayloadStore(directory)
     undo.callback(payloads.close)
     payloads.drop_from(next_seq)
     fsync_directory(directory)
     lock.mark_open()
-    return Opened(directory, lock, rows, payloads, origin, next_seq)
+    return Opened(directory, lock, rows, payloads, origin, next_seq, sealed_through)
 
 
 def _wal(directory: Path) -> Path:
@@ -112,16 +114,19 @@ def _require_files(directory: Path, lock: WriterLock) -> None:
         )
 
 
-def _checked(rows: sqlite3.Connection, directory: Path, clock: Clock, entropy: Entropy) -> tuple[str, int]:
-    """Return the log's name and its next seq, after making a new log or checking an old one."""
+def _checked(rows: sqlite3.Connection, directory: Path, clock: Clock, entropy: Entropy) -> tuple[str, int, int]:
+    """Return the log's name, its next seq and its last sealed row, after making a new log or checking an old one."""
     if schema.is_new(rows):
+        require_no_segments(directory)
         origin = f"slaguard/{entropy(8).hex()}"
         header = _genesis(origin, clock)
         schema.create_rows(rows, origin, (header, leaf(header)))
-        return origin, 1
+        return origin, 1, -1
     path = directory / schema.ROWS_NAME
     schema.require_version(rows, path)
-    return check_rows(rows, path)
+    origin, next_seq = check_rows(rows, path)
+    schema.upgrade(rows)
+    return origin, next_seq, recover(rows, directory, origin)
 
 
 def _genesis(origin: str, clock: Clock) -> bytes:

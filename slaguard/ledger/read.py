@@ -1,32 +1,40 @@
-"""Reading a row log: any number of readers, while the writer writes, and without writing anything.
+"""Reading a ledger: any number of readers, while writers write, and without writing anything but the cache of partials.
 
-Rows go through SQLite in read-only mode into typed columns (DuckDB's SQLite extension is a download). Every row is
-checked against its leaf hash on the way.
+Rows that are not sealed go through SQLite in read-only mode into typed columns (DuckDB's SQLite extension is a download),
+each checked against its leaf hash on the way. What is sealed stays where it is (`attached`): one snapshot of the row log
+gives the manifests and the rows that follow them, whatever the writer seals and deletes meanwhile.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import quote
 
 from slaguard.errors import LedgerError
 from slaguard.evaluation.demands import Demands
 from slaguard.ledger import schema
-from slaguard.ledger.check import whole_rows
-from slaguard.ledger.documents import Documents
+from slaguard.ledger.check import sealed_through, whole_rows
+from slaguard.ledger.lock import LOCK_NAME
 from slaguard.ledger.opening import GENESIS
+from slaguard.ledger.recovery import manifests_of
+from slaguard.ledger.seal import Repeats
+from slaguard.ledger.segment import Keyed, key_of
 from slaguard.ledger.store import ColumnStore
-from slaguard.records import RECORD_TYPES, SCHEMA_VERSION, Evidence, Fact, Incident, from_header
+from slaguard.ledger.stored import TABLES
+from slaguard.ledger.writers import SEGMENTS, Sealed, folders, newest_published, published
+from slaguard.records import RECORD_TYPES, SCHEMA_VERSION, Evidence, Fact, Incident
 
-Read = TypeVar("Read")
 _BATCH: Final = 5_000
 _ATTEMPTS: Final = 5
 
@@ -35,7 +43,7 @@ def read(directory: Path, demands: Demands) -> Evidence:
     """Answer Demands from a ledger.
 
     Raises:
-        LedgerError: no ledger there, a damaged row (its seq is named), another version.
+        LedgerError: no ledger there, a damaged row (its seq is named), a segment that is gone, another version.
         ValueError: a Demand names an unknown key or field.
 
     """
@@ -43,66 +51,93 @@ def read(directory: Path, demands: Demands) -> Evidence:
         return store.answer(demands)
 
 
-def open_store(directory: Path, *, memory_limit: str = "1GB", threads: int | None = None) -> ColumnStore:
-    """Return a store with everything in the ledger; the caller closes it.
+def facts(directory: Path, as_of: int) -> tuple[tuple[Fact, ...], tuple[Incident, ...]]:
+    """Return the Facts and Incidents known by `as_of`.
+
+    Raises:
+        LedgerError: as `read`.
+
+    """
+    with open_store(directory) as store:
+        return store.facts(as_of), store.incidents(as_of)
+
+
+def open_store(directory: Path, *, memory_limit: str = "1GB", threads: int | None = None, partials: bool = True) -> ColumnStore:
+    """Return a store that answers from everything in a ledger, of all its writers; the caller closes it.
+
+    Args:
+        directory: the ledger: a writer's folder, or one with writers' folders in it.
+        memory_limit: as `ColumnStore`.
+        threads: as `ColumnStore`.
+        partials: whether answers on single segments are kept in the ledger, and used.
 
     Raises:
         LedgerError: as `read`.
 
     """
 
-    def load(rows: sqlite3.Connection, path: Path) -> ColumnStore:
+    def load(logs: Sequence[Log]) -> ColumnStore:
+        ordered = sorted(logs, key=lambda log: log.sealed.origin)  # by folder where two have one name: a copy
         with ExitStack() as undo:
-            store = undo.enter_context(ColumnStore(memory_limit=memory_limit, threads=threads))
-            _load(store, rows, path)
+            store = undo.enter_context(
+                ColumnStore(
+                    memory_limit=memory_limit,
+                    threads=threads,
+                    writers=[log.sealed for log in ordered],
+                    cache=directory if partials else None,
+                )
+            )
+            for place, log in enumerate(ordered):
+                store.add_sealed_documents(place)
+                if log.rows is not None:
+                    _load(store, place, log.rows, log.path)
             undo.pop_all()
         return store
 
-    return _reading(directory, load, ColumnStore.close)
+    return _reading(directory, load)
 
 
-def facts(directory: Path, as_of: int) -> tuple[tuple[Fact, ...], tuple[Incident, ...]]:
-    """Return the Facts and Incidents known by `as_of`, without reading everything into a store.
+# ── one writer's rows ───────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One writer as it was found: what it has sealed, and a snapshot of its row log (None: there is none)."""
 
-    Raises:
-        LedgerError: as `read`.
+    sealed: Sealed
+    rows: sqlite3.Connection | None
 
-    """
-
-    def load(rows: sqlite3.Connection, path: Path) -> Documents:
-        found = Documents()
-        # No text inside a header can look like this: there a quotation mark follows a backslash.
-        wanted = [f'"kind":"{t.kind}"'.encode() for t in (Fact, Incident)]
-        found.add(
-            from_header(_parsed(header, path, seq))
-            for seq, header in whole_rows(rows, path)
-            if any(kind in header for kind in wanted)
-        )
-        return found
-
-    found = _reading(directory, load, lambda _: None)
-    return found.facts(as_of), found.incidents(as_of)
+    @property
+    def path(self) -> Path:
+        """Return where its row log is."""
+        return self.sealed.folder / schema.ROWS_NAME
 
 
-def _load(store: ColumnStore, rows: sqlite3.Connection, path: Path) -> None:
+def _load(store: ColumnStore, place: int, rows: sqlite3.Connection, path: Path) -> None:
+    """Take in what is not sealed; a row that contradicts a sealed one, or an earlier one, never counts."""
+    repeats = Repeats(rows) if sealed_through(rows) >= 0 else None
     stream = whole_rows(rows, path)
     while batch := list(islice(stream, _BATCH)):
-        kinds: dict[str, list[dict[str, Any]]] = {}
-        for body in _bodies(batch, path):
-            kinds.setdefault(str(body.get("kind")), []).append(body)
+        parsed = _keyed(batch, path)
+        again = set() if repeats is None else set(repeats(parsed))
+        kinds: dict[str, list[Keyed]] = {}
+        for row in parsed:
+            counted = RECORD_TYPES.get(row.kind) in TABLES
+            if counted and row.seq in again:
+                store.turn_away(row.kind, row.key)
+            else:
+                kinds.setdefault(row.kind, []).append(row)
         kinds.pop(GENESIS, None)
-        for kind, bodies in kinds.items():
-            _require_known(kind, bodies, path)
-            store.add_headers(RECORD_TYPES[kind], bodies)
+        for kind, found in kinds.items():
+            _require_known(kind, found, path)
+            store.add_rows(place, RECORD_TYPES[kind], found)
 
 
-def _bodies(batch: Sequence[tuple[int, bytes]], path: Path) -> list[dict[str, Any]]:
+def _keyed(batch: Sequence[tuple[int, bytes]], path: Path) -> list[Keyed]:
     """Parse headers, many at a time."""
     try:
-        bodies: list[dict[str, Any]] = json.loads(b"[" + b",".join(header for _, header in batch) + b"]")
+        bodies = json.loads(b"[" + b",".join(header for _, header in batch) + b"]")
     except ValueError:
-        return [_parsed(header, path, seq) for seq, header in batch]
-    return bodies
+        bodies = [_parsed(header, path, seq) for seq, header in batch]
+    return [Keyed(seq, str(body.get("kind")), _key(body), body) for (seq, _), body in zip(batch, bodies, strict=True)]
 
 
 def _parsed(header: bytes, path: Path, seq: int) -> dict[str, Any]:
@@ -113,51 +148,133 @@ def _parsed(header: bytes, path: Path, seq: int) -> dict[str, Any]:
     return body
 
 
-def _require_known(kind: str, bodies: list[dict[str, Any]], path: Path) -> None:
-    strange = next((b for b in bodies if kind not in RECORD_TYPES or b.get("v") != SCHEMA_VERSION), None)
+def _key(body: Mapping[str, Any]) -> bytes:
+    """Return a record's key; none for a record that lacks a part of it, which is refused where it is taken in."""
+    try:
+        return key_of(body)
+    except KeyError:
+        return b""
+
+
+def _require_known(kind: str, rows: Sequence[Keyed], path: Path) -> None:
+    strange = next((r for r in rows if kind not in RECORD_TYPES or r.body.get("v") != SCHEMA_VERSION), None)
     if strange is not None:
         raise LedgerError(
-            f"{path}: E-LOG-VERSION  row {strange.get('seq')} is of kind {kind!a}, version {strange.get('v')},"
+            f"{path}: E-LOG-VERSION  row {strange.seq} is of kind {kind!a}, version {strange.body.get('v')!a},"
             " not known to this version\n    use the slaguard release that wrote this ledger"
         )
 
 
 # ── read-only connections ───────────────────────────────────────────────────────────────────────────────────────────
-def _reading(directory: Path, load: Callable[[sqlite3.Connection, Path], Read], discard: Callable[[Read], None]) -> Read:
-    """Load from a snapshot of the row log; again if a writer moved the file meanwhile."""
-    path = directory / schema.ROWS_NAME
+State = tuple[int | None, int, int] | None
+
+
+def _reading(directory: Path, load: Callable[[Sequence[Log]], ColumnStore]) -> ColumnStore:
+    """Load from snapshots of all row logs; again if a writer moved a file meanwhile."""
     for _ in range(_ATTEMPTS):
-        if not path.is_file():
-            raise LedgerError(f"{path}: E-LOG-MISSING  there is no ledger here\n    check --ledger; import and probe make one")
-        before = _state(path)
+        before = {folder: _state(folder / schema.ROWS_NAME) for folder in folders(directory)}
+        if not before:
+            raise LedgerError(
+                f"{directory / schema.ROWS_NAME}: E-LOG-MISSING  there is no ledger here\n"
+                "    check --ledger; import and probe make one"
+            )
         try:
-            with _snapshot(path, at_rest=before[0] is None) as rows:
-                schema.require_version(rows, path)
-                loaded = load(rows, path)
+            with ExitStack() as snapshots:
+                store = load([log for f, s in before.items() if (log := _log(f, s, snapshots)) is not None])
         except (sqlite3.Error, LedgerError) as error:
-            if _was_at_rest(path, before):
-                raise error if isinstance(error, LedgerError) else schema.explain(error, path) from error
+            if _were_at_rest(before):
+                raise error if isinstance(error, LedgerError) else schema.explain(error, directory) from error
             continue
-        if _was_at_rest(path, before):
-            return loaded
-        discard(loaded)
-    raise LedgerError(f"{path}: E-LEDGER-BUSY  a writer comes and goes too fast to read\n    try again")
+        if _were_at_rest(before):
+            return store
+        store.close()
+    raise LedgerError(f"{directory}: E-LEDGER-BUSY  a writer comes and goes too fast to read\n    try again")
 
 
-def _state(path: Path) -> tuple[int | None, int, int]:
-    """Return the size of the write-ahead log (None: there is none), and size and time of the main file."""
+def _log(folder: Path, state: State, snapshots: ExitStack) -> Log | None:
+    """Return what one writer has; None where it is just being made.
+
+    Raises:
+        LedgerError: a file is missing or damaged.
+        sqlite3.Error: the row log cannot be read.
+
+    """
+    path = folder / schema.ROWS_NAME
+    if state is None:
+        return Log(published(folder), None)
+    if state[0] is None:
+        require_not_rolled_back(path)
+    newest = newest_published(folder)
+    rows = snapshots.enter_context(snapshot(path, at_rest=state[0] is None))
+    if schema.is_new(rows):
+        return None
+    schema.require_version(rows, path)
+    (origin,) = rows.execute("SELECT origin FROM log_state").fetchone()
+    known = manifests_of(rows, folder, origin, sealed_through(rows)) if schema.version(rows)[1] > 1 else []
+    if newest >= len(known):
+        raise LedgerError(
+            f"{path}: E-LOG-ROLLBACK  {SEGMENTS}/ holds segment {newest}, and the row log knows {len(known)}: it is older\n"
+            f"    restore the newest {schema.ROWS_NAME}"
+        )
+    return Log(Sealed(folder, origin, tuple(m for m, _ in known), tuple(content for _, content in known)), rows)
+
+
+def require_not_rolled_back(path: Path) -> None:
+    """Refuse a row log whose last writer was killed and whose write-ahead log is gone: acknowledged rows went with it.
+
+    A writer that just closes removes the write-ahead log before it says so: while it holds the lock, nothing is wrong.
+
+    Raises:
+        LedgerError: E-LOG-ROLLBACK.
+
+    """
+    try:
+        handle = os.open(path.with_name(LOCK_NAME), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return  # a copy without it, or not ours to read: nothing tells how the writer left
+    try:
+        if b"open" not in os.pread(handle, 200, 0).split() or not _is_free(handle):
+            return
+        left_open = b"open" in os.pread(handle, 200, 0).split()
+    finally:
+        os.close(handle)
+    if left_open and not path.with_name(f"{path.name}-wal").exists():
+        raise LedgerError(
+            f"{path}-wal: E-LOG-ROLLBACK  the last writer did not close the ledger and its write-ahead log is gone\n"
+            f"    acknowledged rows may be missing: restore the file; to accept the loss, remove {LOCK_NAME}"
+        )
+
+
+def _is_free(handle: int) -> bool:
+    """Tell whether no process holds the lock; it is held for no longer than this look."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    return True
+
+
+def _state(path: Path) -> State:
+    """Return the size of the write-ahead log (None: there is none), and size and time of the main file; None without it."""
     wal = path.with_name(f"{path.name}-wal")
-    found = path.stat()
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
     return (wal.stat().st_size if wal.exists() else None), found.st_size, found.st_mtime_ns
 
 
-def _was_at_rest(path: Path, before: tuple[int | None, int, int]) -> bool:
-    """Tell whether what was read is one state: SQLite's own snapshot, or a file at rest that nobody touched."""
-    return before[0] is not None or before == _state(path)
+def _were_at_rest(before: Mapping[Path, State]) -> bool:
+    """Tell whether what was read is one state: SQLite's own snapshots, or files at rest that nobody touched."""
+    return all(
+        (state is not None and state[0] is not None) or state == _state(folder / schema.ROWS_NAME)
+        for folder, state in before.items()
+    )
 
 
 @contextmanager
-def _snapshot(path: Path, *, at_rest: bool) -> Iterator[sqlite3.Connection]:
+def snapshot(path: Path, *, at_rest: bool) -> Iterator[sqlite3.Connection]:
     """Open the row log read-only, all reads in one transaction.
 
     A log that was closed has no write-ahead log, and opening it the usual way would leave an empty one behind:

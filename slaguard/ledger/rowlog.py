@@ -1,7 +1,8 @@
 """The row log: every record is appended here first, and acknowledged once it is on disk.
 
 SQLite in WAL mode with synchronous=FULL; one process writes, any number read (`read`). A row is the record's canonical
-header bytes and their leaf hash; `seq` starts at 0 and has no gaps (`evidence.md` §2, §3).
+header bytes and their leaf hash; `seq` starts at 0 and has no gaps (`evidence.md` §2, §3). The oldest rows are sealed
+into segments (`seal`) and leave the database.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import secrets
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from slaguard.errors import LedgerError
 from slaguard.ledger import schema
@@ -24,6 +25,8 @@ from slaguard.ledger.idempotency import Keys, Standing
 from slaguard.ledger.opening import Opened, open_log
 from slaguard.ledger.payloads import Entropy, Payload
 from slaguard.records import Clock, Record
+
+Did = TypeVar("Did")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class _Group:
 class RowLog:
     """The writer of one ledger directory; safe to use from several threads.
 
-    `next_seq` is the number of the row that comes next, `origin` the log's own name.
+    `next_seq` is the number of the row that comes next, `sealed_through` that of the last row in a segment (-1: none),
+    `origin` the log's own name. `sealing` is held by whoever seals (`seal`).
     """
 
     def __init__(self, opened: Opened, clock: Clock, entropy: Entropy, grouping: Grouping) -> None:
@@ -69,8 +73,10 @@ class RowLog:
         self.directory = opened.directory
         self.origin = opened.origin
         self.next_seq = opened.next_seq
+        self.sealed_through = opened.sealed_through
+        self.clock = clock
+        self.sealing = threading.Lock()
         self._files = opened
-        self._clock = clock
         self._entropy = entropy
         self._commits: GroupCommit[_Request, Ack] = GroupCommit(self._commit, grouping)
         self._one_at_a_time = threading.Lock()
@@ -124,11 +130,19 @@ class RowLog:
 
     def _commit(self, requests: list[_Request]) -> list[Ack]:
         """Write one group, or raise the LedgerError that all its callers get."""
+        return self.alone(lambda _: self._write(requests))
+
+    def alone(self, write: Callable[[sqlite3.Connection], Did]) -> Did:
+        """Let a function write to the row log's database between two commits, and return what it returns.
+
+        Raises:
+            LedgerError: it failed and what it had begun was undone, or the log takes nothing more.
+
+        """
         with self._one_at_a_time:
-            if self._refusal is not None:
-                raise self._refusal
+            self.require_open()
             try:
-                return self._write(requests)
+                return write(self._files.rows)
             except sqlite3.Error as error:
                 failure = schema.explain(error, self.directory)
                 # A full disk can be mended under way. After any other failure, above all of an fsync, only a fresh
@@ -141,7 +155,7 @@ class RowLog:
         """Commit payloads first, then headers, keys and the new state in one transaction."""
         rows, payloads = self._files.rows, self._files.payloads
         keys = Keys(rows, payloads, [entry for request in requests for entry in request.entries])
-        group = _Group(self.next_seq, self._clock.read().wall_ns, [], [])
+        group = _Group(self.next_seq, self.clock.read().wall_ns, [], [])
         acks = [_decide(request, keys, group) for request in requests]
         if group.payloads:
             payloads.put(self.next_seq, group.payloads)
@@ -162,9 +176,29 @@ class RowLog:
             return False  # the caller refuses all further writing
         return True
 
-    def close(self) -> None:
-        """Move everything into the main file and let others write. Closing twice is fine."""
+    def require_open(self) -> None:
+        """Return if more can be written.
+
+        Raises:
+            LedgerError: it cannot: E-LEDGER-CLOSED, or what the disk said.
+
+        """
+        if self._refusal is not None:
+            raise self._refusal
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether more can be written: the log was not closed, and its disk has not failed."""
+        return self._refusal is None
+
+    def refuse(self, failure: LedgerError) -> None:
+        """Take nothing more until a new start: the disk failed, and only a fresh look tells what is on it."""
         with self._one_at_a_time:
+            self._refusal = self._refusal or failure
+
+    def close(self) -> None:
+        """Move everything into the main file and let others write; waits for a segment under way. Closing twice is fine."""
+        with self.sealing, self._one_at_a_time:
             closed = f"{self.directory}: E-LEDGER-CLOSED  this writer was closed\n    open the ledger again"
             self._refusal = self._refusal or LedgerError(closed)
             self._finish()

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from slaguard.errors import LedgerError
 
 ROWS_NAME: Final = "rows.db"
 PAYLOADS_NAME: Final = "payloads.db"
 APPLICATION_ID: Final = 0x534C4147  # "SLAG": file(1) and others can tell what this database is
-USER_VERSION: Final = 1
+USER_VERSION: Final = 2
+"""Version 2 has segments; a writer brings a log of version 1 to it, a reader reads both."""
+READABLE: Final = (1, 2)
+PAYLOADS_VERSION: Final = 1
 
 _SETTINGS: Final = (
     # FULL: an acknowledgement means on disk. NORMAL lost 28 % of acknowledged records in simulated power cuts.
@@ -44,15 +49,45 @@ CREATE TRIGGER rows_once BEFORE INSERT ON rows WHEN EXISTS(SELECT 1 FROM rows WH
 CREATE TRIGGER idem_keep BEFORE UPDATE ON idem
   BEGIN SELECT RAISE(ABORT, 'keys are never changed'); END;
 """
+# `named` holds identities that `idem` does not: an adjudication's, which hangs on the time the log gave it.
+_SEGMENTS: Final = """
+CREATE TABLE manifests(
+  ix INTEGER PRIMARY KEY CHECK(ix >= 0),
+  bytes BLOB NOT NULL CHECK(typeof(bytes) = 'blob'),
+  leaf BLOB NOT NULL CHECK(typeof(leaf) = 'blob' AND length(leaf) = 32));
+CREATE TABLE named(key BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER manifests_keep BEFORE UPDATE ON manifests
+  BEGIN SELECT RAISE(ABORT, 'manifests are never changed'); END;
+CREATE TRIGGER manifests_stay BEFORE DELETE ON manifests
+  BEGIN SELECT RAISE(ABORT, 'manifests are never deleted'); END;
+CREATE TRIGGER manifests_once BEFORE INSERT ON manifests WHEN EXISTS(SELECT 1 FROM manifests WHERE ix = NEW.ix)
+  BEGIN SELECT RAISE(ABORT, 'manifests are never replaced'); END;
+CREATE TRIGGER named_keep BEFORE UPDATE ON named
+  BEGIN SELECT RAISE(ABORT, 'keys are never changed'); END;
+"""
 _PAYLOADS: Final = """
 CREATE TABLE payloads(seq INTEGER PRIMARY KEY, k_rec BLOB NOT NULL CHECK(length(k_rec) = 32), body BLOB NOT NULL);
 """
-_MARK: Final = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={USER_VERSION};"
+
+
+def _mark(user_version: int) -> str:
+    return f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={user_version};"
 
 
 def connect_rows(directory: Path) -> sqlite3.Connection:
     """Open the writer's connection to the row log; the caller creates the tables of a new one."""
     return _connect(directory / ROWS_NAME, _SETTINGS)
+
+
+@contextmanager
+def snapshot(directory: Path) -> Iterator[sqlite3.Connection]:
+    """Open the row log beside its writer, read-only, all reads in one transaction; appends go on meanwhile."""
+    uri = f"file:{quote(str((directory / ROWS_NAME).absolute()))}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5)) as rows:
+        rows.execute("PRAGMA trusted_schema=OFF")
+        rows.execute("BEGIN")
+        rows.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins with the first read
+        yield rows
 
 
 def connect_payloads(directory: Path) -> sqlite3.Connection:
@@ -62,7 +97,7 @@ def connect_payloads(directory: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     connection = _connect(path, (*_SETTINGS, "PRAGMA secure_delete=ON"))
     if is_new(connection):
-        connection.executescript(f"BEGIN IMMEDIATE; {_PAYLOADS} {_MARK} COMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE; {_PAYLOADS} {_mark(PAYLOADS_VERSION)} COMMIT;")
     return connection
 
 
@@ -91,21 +126,27 @@ def version(connection: sqlite3.Connection) -> tuple[int, int]:
 
 def create_rows(connection: sqlite3.Connection, origin: str, genesis: tuple[bytes, bytes]) -> None:
     """Create the row log with its first row (header, leaf) at seq 0, all in one transaction."""
-    connection.executescript(f"BEGIN IMMEDIATE; {_ROWS} {_MARK}")
+    connection.executescript(f"BEGIN IMMEDIATE; {_ROWS} {_SEGMENTS} {_mark(USER_VERSION)}")
     connection.execute("INSERT INTO log_state VALUES (1, ?, 1, -1)", (origin,))
     connection.execute("INSERT INTO rows VALUES (0, ?, ?)", genesis)
     connection.execute("COMMIT")
 
 
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a row log of version 1 to this version, in one transaction; one of this version stays as it is."""
+    if version(connection)[1] < USER_VERSION:
+        connection.executescript(f"BEGIN IMMEDIATE; {_SEGMENTS} {_mark(USER_VERSION)} COMMIT;")
+
+
 def require_version(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a database that is not a row log of this version.
+    """Refuse a database that is not a row log of a version that can be read.
 
     Raises:
         LedgerError: another program's database, or another version's.
 
     """
     found = version(connection)
-    if found == (APPLICATION_ID, USER_VERSION):
+    if found[0] == APPLICATION_ID and found[1] in READABLE:
         return
     if found[0] != APPLICATION_ID:
         raise LedgerError(
@@ -113,7 +154,7 @@ def require_version(connection: sqlite3.Connection, path: Path) -> None:
             "    name another directory with --ledger, or restore the file from a backup"
         )
     raise LedgerError(
-        f"{path}: E-LOG-VERSION  written by schema version {found[1]}; this slaguard reads version {USER_VERSION}\n"
+        f"{path}: E-LOG-VERSION  written by schema version {found[1]}; this slaguard reads versions up to {USER_VERSION}\n"
         "    use the slaguard release that wrote it, or start a ledger in a new directory"
     )
 
@@ -121,8 +162,8 @@ def require_version(connection: sqlite3.Connection, path: Path) -> None:
 _MEANINGS: Final[dict[str, tuple[str, str, str]]] = {
     "SQLITE_FULL": (
         "E-DISK-FULL",
-        "the disk is full; nothing of this append was kept, all that was acknowledged is",
-        "make room and append again",
+        "the disk is full; nothing of this was kept, all that was acknowledged is",
+        "make room and try again",
     ),
     "SQLITE_READONLY": ("E-LEDGER-WRITE", "the file or its directory is read-only", "check the owner, mode and mount"),
     "SQLITE_CANTOPEN": ("E-LEDGER-WRITE", "the file cannot be opened", "check the owner, mode and mount"),

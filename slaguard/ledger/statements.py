@@ -7,6 +7,7 @@ other integer types arrive in Python as floats.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -17,6 +18,26 @@ from slaguard.records import NULL
 from slaguard.terms import Source
 
 _NULL: Final = f"CAST('{NULL}' AS BIGINT)"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What each table is read from: its own columns, or a sub-query over segments as well (`stored.Stored.whole`).
+
+    `observation` may be narrowed to what lies near a span; `results` are all observations, among which planned calls
+    look for theirs.
+    """
+
+    observation: str = "observation"
+    results: str = "observation"
+    score: str = "score"
+    adjudication: str = "adjudication"
+    probe_planned: str = "probe_planned"
+    probe_missed: str = "probe_missed"
+
+
+HERE: Final = Sources()
+"""The store's own tables alone."""
 
 
 def _key(name: str, counts: Counts, relation: Relation) -> Sql:
@@ -44,17 +65,17 @@ def _key(name: str, counts: Counts, relation: Relation) -> Sql:
             raise ValueError(f"a Demand cannot group by {name!r}; it can by {', '.join(KEYS)}")
 
 
-def _grades(counts: Counts) -> Sql:
+def _grades(counts: Counts, sources: Sources) -> Sql:
     """Return the join that gives each observation the grade of the named grader, as known by `as_of`."""
     if counts.grader is None or "grade" not in counts.keys:
         return Sql("")
     match counts.grader:
         case "human":
-            latest = _latest("adjudication", counts.as_of)
+            latest = _latest(sources.adjudication, counts.as_of)
         case "*":
-            latest = _latest("score", counts.as_of)
+            latest = _latest(sources.score, counts.as_of)
         case scorer:
-            latest = _latest("score", counts.as_of, Sql(" AND scorer = ?", (text(scorer),)))
+            latest = _latest(sources.score, counts.as_of, Sql(" AND scorer = ?", (text(scorer),)))
     return latest.within(" LEFT JOIN (", ') AS g ON g.observation = o."id"')
 
 
@@ -68,7 +89,7 @@ def _latest(table: str, as_of: int, also: Sql | None = None) -> Sql:
 
 
 # ── whole statements ────────────────────────────────────────────────────────────────────────────────────────────────
-def _calls(counts: Counts) -> Sql:
+def _calls(counts: Counts, sources: Sources) -> Sql:
     """Return FROM and WHERE of the observations a Demand is about."""
     start, end = counts.span
     in_span = Sql(
@@ -77,23 +98,25 @@ def _calls(counts: Counts) -> Sql:
     )
     first = Sql('o."source" = ? AND o.known_at <= ?', (list(Source).index(counts.source), counts.as_of))
     met = [first, in_span, *(where(c, CALLS) for c in counts.where)]
-    return Sql.join("", [Sql(" FROM observation AS o"), _grades(counts), Sql.join(" AND ", met).within(" WHERE ")])
+    calls = Sql(f" FROM {sources.observation} AS o")
+    return Sql.join("", [calls, _grades(counts, sources), Sql.join(" AND ", met).within(" WHERE ")])
 
 
-def _slots(counts: Counts) -> Sql:
+def _slots(counts: Counts, sources: Sources) -> Sql:
     """Return FROM and WHERE of the planned calls that were due in the span and have no result by `as_of`."""
     start, end = counts.span
     as_of = counts.as_of
     slots = Sql(
-        " FROM (SELECT slot, golden_item, scheduled_at, recorded_at, known_at FROM probe_planned"
-        " UNION ALL SELECT m.slot, CAST(NULL AS VARCHAR), m.scheduled_at, m.recorded_at, m.known_at"
-        " FROM probe_missed AS m WHERE NOT EXISTS"
-        " (SELECT 1 FROM probe_planned AS p WHERE p.slot = m.slot AND p.known_at <= ?)) AS s",
+        f" FROM (SELECT slot, golden_item, scheduled_at, recorded_at, known_at FROM {sources.probe_planned}"  # noqa: S608 - ours
+        f" UNION ALL SELECT m.slot, CAST(NULL AS VARCHAR), m.scheduled_at, m.recorded_at, m.known_at"
+        f" FROM {sources.probe_missed} AS m WHERE NOT EXISTS"
+        f" (SELECT 1 FROM {sources.probe_planned} AS p WHERE p.slot = m.slot AND p.known_at <= ?)) AS s",
         (as_of,),
     )
     due = Sql(
-        "s.scheduled_at >= ? AND s.scheduled_at < ? AND s.scheduled_at <= ? AND s.known_at <= ?"
-        " AND NOT EXISTS (SELECT 1 FROM observation AS a WHERE a.logical_request_id = s.slot AND a.known_at <= ?)",
+        "s.scheduled_at >= ? AND s.scheduled_at < ? AND s.scheduled_at <= ? AND s.known_at <= ?"  # noqa: S608 - our own names
+        f" AND NOT EXISTS (SELECT 1 FROM {sources.results} AS a"
+        " WHERE a.logical_request_id = s.slot AND a.known_at <= ?)",
         (start, end, as_of, as_of, as_of),
     )
     met = Sql.join(" AND ", [due, *(where(c, SLOTS) for c in counts.where)]).within(" WHERE ")
@@ -104,11 +127,18 @@ Picked = Mapping[str, Callable[[Relation], Sql]]
 """Column name → its expression in a relation."""
 
 
-def _records(counts: Counts, picked: Picked) -> Sql:
-    """Return one row per record; planned calls without a result stand among the observations of probes."""
-    branches = [(CALLS, _calls(counts))]
-    if counts.source is Source.PROBE:
-        branches.append((SLOTS, _slots(counts)))
+Branch = tuple[Relation, Sql]
+"""A relation with its FROM and WHERE."""
+
+
+def _branches(counts: Counts, sources: Sources) -> list[Branch]:
+    """Return where records come from; planned calls without a result stand among the observations of probes."""
+    slots = [(SLOTS, _slots(counts, sources))] if counts.source is Source.PROBE else []
+    return [(CALLS, _calls(counts, sources)), *slots]
+
+
+def _records(branches: list[Branch], picked: Picked) -> Sql:
+    """Return one row per record."""
     selects = []
     for relation, rest in branches:
         columns = [pick(relation).within("", f' AS "{name}"') for name, pick in picked.items()]
@@ -128,20 +158,41 @@ def _filled(counts: Counts) -> list[str]:
     return [f'coalesce("{key}", {_NULL}) AS "{key}"' for key in counts.keys]
 
 
-def grouped(counts: Counts) -> Sql:
+def _grouped(counts: Counts, branches: list[Branch], by: Picked | None = None) -> Sql:
+    """Return the GROUP BY over these records: the columns of `by`, the keys (a missing one is `NULL`) and `n`."""
+    by = by or {}
+    columns = ", ".join([*by, *_filled(counts), "CAST(count(*) AS BIGINT) AS n"])
+    groups = ", ".join(str(i + 1) for i in range(len(by) + len(counts.keys)))
+    rows = _records(branches, {**by, **_keys(counts)})
+    return rows.within(f"SELECT {columns} FROM (", f") AS r{f' GROUP BY {groups}' if groups else ''}")  # noqa: S608 - closed lists
+
+
+def grouped(counts: Counts, sources: Sources = HERE) -> Sql:
     """Return the one GROUP BY of a Counts Demand: its keys (a missing one is `NULL`) and `n`.
 
     Raises:
         ValueError: an unknown key or field, or a condition that makes no sense.
 
     """
-    columns = ", ".join([*_filled(counts), "CAST(count(*) AS BIGINT) AS n"])
-    by = ", ".join(str(i + 1) for i in range(len(counts.keys)))
-    groups = f" GROUP BY {by}" if by else ""
-    return _records(counts, _keys(counts)).within(f"SELECT {columns} FROM (", f") AS r{groups}")  # noqa: S608 - from closed lists
+    return _grouped(counts, _branches(counts, sources))
 
 
-def listed(counts: Counts, fields: tuple[str, ...]) -> Sql:
+def calls(counts: Counts, sources: Sources = HERE) -> Sql:
+    """Return the part of `grouped` that counts observations; raises as it."""
+    return _grouped(counts, [(CALLS, _calls(counts, sources))])
+
+
+def calls_by_part(counts: Counts, sources: Sources) -> Sql:
+    """Return `calls` for each segment of a source that numbers them in the column ``part``."""
+    return _grouped(counts, [(CALLS, _calls(counts, sources))], {"part": lambda _: Sql("o.part")})
+
+
+def slots(counts: Counts, sources: Sources = HERE) -> Sql:
+    """Return the part of `grouped` that counts planned calls without a result; raises as it."""
+    return _grouped(counts, [(SLOTS, _slots(counts, sources))])
+
+
+def listed(counts: Counts, fields: tuple[str, ...], sources: Sources = HERE) -> Sql:
     """Return the same records one by one, in time order: their keys, then the fields as columns ``f0 f1 …``.
 
     Raises:
@@ -152,6 +203,16 @@ def listed(counts: Counts, fields: tuple[str, ...]) -> Sql:
     order = {"o0": "sent_at", "o1": "batch_start", "o2": "id"}
     picked = {column: partial(_field, name) for column, name in (asked | order).items()}
     columns = ", ".join([*_filled(counts), *asked])
-    rows = _records(counts, {**_keys(counts), **picked})
+    rows = _records(_branches(counts, sources), {**_keys(counts), **picked})
     order_by = ") AS r ORDER BY coalesce(o0, o1) NULLS LAST, o2"
     return rows.within(f"SELECT {columns} FROM (", order_by)  # noqa: S608 - from closed lists
+
+
+def open_slots(fields: tuple[str, ...], sources: Sources) -> str:
+    """Return the planned calls due before a moment (the one question mark) without a result, in order of their time."""
+    return (
+        f"SELECT {', '.join(fields)} FROM {sources.probe_planned} AS p WHERE p.scheduled_at < ?"  # noqa: S608 - our own names
+        f" AND NOT EXISTS (SELECT 1 FROM {sources.probe_missed} AS m WHERE m.slot = p.slot)"
+        f" AND NOT EXISTS (SELECT 1 FROM {sources.results} AS a WHERE a.logical_request_id = p.slot)"
+        " ORDER BY p.scheduled_at, p.slot"
+    )

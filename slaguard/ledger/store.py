@@ -1,27 +1,37 @@
 """Typed columns in DuckDB, on which Demands are answered: the same whether records come from a row log or a file.
 
+What a row log has sealed stays in its segments (`attached`); here stand records from files, and rows not sealed yet.
 Memory is bounded: beyond `memory_limit` DuckDB writes to a temporary directory that goes with the store. Nothing is
 downloaded: extensions are switched off.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import islice
-from typing import Any, Final, Self, cast
+from pathlib import Path
+from typing import Final, Self
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 
 from slaguard.evaluation.demands import Counts, Demands
-from slaguard.ledger import statements
-from slaguard.ledger.columns import Columns, Kept, from_headers, from_records, int64, plain, to_records
-from slaguard.ledger.conditions import Sql
+from slaguard.ledger import database, twins
+from slaguard.ledger.answers import Answers, Overview
+from slaguard.ledger.attached import Attached
+from slaguard.ledger.columns import Columns, Kept, from_headers, from_records, int64, plain
 from slaguard.ledger.documents import Documents
-from slaguard.ledger.stored import TABLES
+from slaguard.ledger.identity import idempotency_key
+from slaguard.ledger.partials import Partials
+from slaguard.ledger.segment import Keyed, as_number
+from slaguard.ledger.stored import PER_WRITER, TABLES
+from slaguard.ledger.writers import Sealed
 from slaguard.records import (
+    NULL,
     Adjudication,
     Coverage,
     Evidence,
@@ -32,22 +42,11 @@ from slaguard.records import (
     ProbePlanned,
     Record,
     Score,
-    Table,
     from_header,
 )
 
 BATCH: Final = 20_000
 """Records that are turned into columns at a time."""
-_FETCH: Final = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """How many calls each vendor has, and the first and last moment of them all (None without calls)."""
-
-    vendors: Mapping[str, int]
-    first: int | None
-    last: int | None
 
 
 class ColumnStore:
@@ -57,34 +56,41 @@ class ColumnStore:
     known from when they ended.
     """
 
-    def __init__(self, *, memory_limit: str = "1GB", threads: int | None = None) -> None:
-        """Make an empty store.
+    def __init__(
+        self,
+        *,
+        memory_limit: str = "1GB",
+        threads: int | None = None,
+        writers: Sequence[Sealed] = (),
+        cache: Path | None = None,
+    ) -> None:
+        """Make a store without records of its own.
 
         Args:
             memory_limit: what DuckDB may use before it writes to disk, as DuckDB writes it: ``500MB``.
             threads: how many DuckDB uses; None: as many as there are processors.
+            writers: what has been sealed, in the order in which of two equal records the first one counts.
+            cache: the folder in which answers on single segments are kept; None: none are.
+
+        Raises:
+            LedgerError: a segment's file is gone or of another size.
 
         """
         self._directory = tempfile.TemporaryDirectory(prefix="slaguard-")
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "memory_limit": memory_limit,
-            "temp_directory": self._directory.name,
-        }
-        if threads is not None:
-            config["threads"] = threads
-        self._duckdb = duckdb.connect(":memory:", config=config)
-        # All objects are text: nothing to guess. Order is by `pos`, not by insertion.
-        for setting in ("pandas_analyze_sample = 0", "preserve_insertion_order = false", "enable_external_access = false"):
-            self._duckdb.execute(f"SET {setting}")
-        for table in TABLES.values():
-            self._duckdb.execute(table.create())
+        with ExitStack() as undo:
+            undo.callback(self._directory.cleanup)
+            self._attached = Attached(writers, Path(self._directory.name))
+            self._duckdb = database.connect(Path(self._directory.name), memory_limit, threads, writers)
+            undo.pop_all()
+        self._answers = Answers(self._duckdb, self._attached, Partials(cache))
         self._documents = Documents()
-        self._count = 0
+        self._added = 0
         self._repeated = 0
         self._conflicts = 0
+        self._contradicted: set[tuple[str, int]] = set()
         self._unsettled: set[type[Record]] = set()
+        self._writers = len(writers)
+        self._sealed_again: int | None = None
 
     # ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
     def add(self, records: Iterable[Record]) -> None:
@@ -98,57 +104,106 @@ class ColumnStore:
         while batch := list(islice(stream, BATCH)):
             for record_type, group in _by_type(batch).items():
                 if record_type in TABLES:
-                    self._insert(record_type, from_records(record_type, group))
+                    places = np.arange(self._added, self._added + len(group), dtype=np.int64) + self._writers * PER_WRITER
+                    keys = [as_number(idempotency_key(r)) for r in group] if self._writers else None
+                    self._insert(record_type, from_records(record_type, group), places, keys)
+                    self._added += len(group)
                 else:
                     self._documents.add(group)
 
-    def add_headers(self, record_type: type[Record], bodies: Sequence[Mapping[str, Any]]) -> None:
-        """Take in parsed headers of one type, as a row log holds them.
+    def add_rows(self, writer: int, record_type: type[Record], rows: Sequence[Keyed]) -> None:
+        """Take in rows that one writer has not sealed.
+
+        Args:
+            writer: its place among the writers.
+            record_type: what the rows are.
+            rows: with their parsed headers.
 
         Raises:
             LedgerError: as `add`, or a field this version does not know.
 
         """
+        bodies = [row.body for row in rows]
         if record_type in TABLES:
-            self._insert(record_type, from_headers(record_type, bodies))
+            batch = from_headers(record_type, bodies)
+            places = np.fromiter((row.seq for row in rows), dtype=np.int64, count=len(rows)) + writer * PER_WRITER
+            self._insert(record_type, batch, places, [as_number(row.key) for row in rows])
         else:
             self._documents.add([from_header(body) for body in bodies])
 
-    def _insert(self, record_type: type[Record], batch: Columns) -> None:
-        size = len(next(iter(batch.values())))
-        batch["pos"] = np.arange(self._count, self._count + size, dtype=np.int64)
+    def add_sealed_documents(self, writer: int) -> None:
+        """Take in the Facts, Incidents and Coverage that one writer has sealed: before its rows, in the writers' order.
+
+        Raises:
+            LedgerError: a segment does not hold what was sealed in it.
+
+        """
+        with self._reading():
+            for headers in self._answers.documents(writer):
+                self._documents.add([from_header(json.loads(line)) for line in headers])
+
+    def turn_away(self, kind: str, key: bytes) -> None:
+        """Count a row that contradicts an earlier one of its own log: it never counts."""
+        self._repeated += 1
+        self._contradicted.add((kind, as_number(key)))
+
+    def _insert(
+        self, record_type: type[Record], batch: Columns, places: npt.NDArray[np.int64], keys: Sequence[int] | None
+    ) -> None:
+        batch["pos"] = places
+        batch["key"] = np.full(len(places), NULL) if keys is None else np.array(keys, dtype=np.int64)
         self._duckdb.register("batch", batch)
         try:
             self._duckdb.execute(TABLES[record_type].insert())
         finally:
             self._duckdb.unregister("batch")
-        self._count += size
         self._unsettled.add(record_type)
 
     def _settle(self) -> None:
         """Keep the first record of each identity, count the others."""
+        if not self._unsettled and self._sealed_again is not None:
+            return
         for record_type in self._unsettled:
             table = TABLES[record_type]
             if self._number(table.repeats()):
                 self._conflicts += self._number(table.conflicts())
                 self._repeated += self._number(table.delete_repeats())
+        with self._reading():
+            if self._sealed_again is None:
+                self._sealed_again, contradicted = self._answers.again()
+                self._contradicted |= contradicted
+            if self._attached.parts:
+                found = twins.settle(self._duckdb, self._attached)
+                self._repeated += found.repeated
+                self._contradicted |= found.contradicted
         self._unsettled.clear()
 
     def _number(self, statement: str) -> int:
         row = self._duckdb.execute(statement).fetchone()
         return int(row[0]) if row else 0
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Say which segment is behind an error of DuckDB."""
+        try:
+            yield
+        except duckdb.Error as error:
+            found = self._attached.explain(error)
+            if found is None:
+                raise
+            raise found from error
+
     @property
     def repeated(self) -> int:
         """Return how many records were there before and count once."""
         self._settle()
-        return self._repeated + self._documents.repeated
+        return self._repeated + (self._sealed_again or 0) + self._documents.repeated
 
     @property
     def conflicts(self) -> int:
         """Return how many identities had records that contradict each other; the first one counts."""
         self._settle()
-        return self._conflicts + self._documents.conflicts
+        return self._conflicts + len(self._contradicted) + self._documents.conflicts
 
     # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def answer(self, demands: Demands) -> Evidence:
@@ -156,24 +211,19 @@ class ColumnStore:
 
         Raises:
             ValueError: a Demand names an unknown key or field.
+            LedgerError: a segment does not hold what was sealed in it.
 
         """
         self._settle()
+        with self._reading():
+            tables = {counts.sha256(): self._answers.table(counts) for counts in demands.counts}
         return Evidence(
-            tables={counts.sha256(): self._table(counts) for counts in demands.counts},
+            tables=tables,
             coverage=self._documents.coverage(demands.span, demands.as_of),
             facts=self._documents.facts(demands.as_of),
             incidents=self._documents.incidents(demands.as_of),
             notes=self._notes(),
         )
-
-    def _table(self, counts: Counts) -> Table:
-        found = self._fetch(statements.grouped(counts))
-        return Table.of(counts.keys, tuple(int64(found[key]) for key in counts.keys), int64(found["n"]))
-
-    def _fetch(self, statement: Sql) -> Columns:
-        found = self._duckdb.execute(statement.text, list(statement.values)).fetchnumpy()
-        return cast("Columns", found)
 
     def _notes(self) -> tuple[str, ...]:
         notes = []
@@ -191,11 +241,13 @@ class ColumnStore:
 
         Raises:
             ValueError: a Demand names an unknown key, or there is no such field.
+            LedgerError: as `answer`.
 
         """
         self._settle()
         asked = ("id", *(f for f in fields if f != "id" and f not in counts.keys))
-        found = self._fetch(statements.listed(counts, asked))
+        with self._reading():
+            found = self._answers.listed(counts, asked)
         keys = {key: int64(found[key]) for key in counts.keys}
         shown = {name: plain(found[f"f{i}"]) for i, name in enumerate(asked)}
         return {"id": shown.pop("id"), **keys, **shown}
@@ -233,22 +285,29 @@ class ColumnStore:
         """Yield all Facts, Incidents and Coverage, in order of arrival."""
         yield from self._documents.all()
 
+    def open_slots(self, until: int) -> Iterator[ProbePlanned]:
+        """Yield the planned calls due before `until` (UTC nanoseconds) that have no result and were not given up, by time."""
+        self._settle()
+        with self._reading():
+            yield from self._answers.open_slots(until)
+
+    def last_recorded(self) -> int | None:
+        """Return when the latest record was written down, UTC nanoseconds; None without records that say so."""
+        moments = [part.manifest.known for part in self._attached.parts]
+        moments += [self._duckdb.execute(f"SELECT max(recorded_at) FROM {t.name}").fetchall()[0][0] for t in TABLES.values()]  # noqa: S608
+        moments += [document.recorded_at for document in self._documents.all()]
+        return max((moment for moment in moments if moment is not None), default=None)
+
     def _read(self, record_type: type[Kept]) -> Iterator[Kept]:
         self._settle()
-        # A cursor of its own: the caller may ask for something else before it has read all.
-        with self._duckdb.cursor() as cursor:
-            cursor.execute(TABLES[record_type].read())
-            while rows := cursor.fetchmany(_FETCH):
-                yield from to_records(record_type, rows)
+        with self._reading():
+            yield from self._answers.records(record_type)
 
     def overview(self) -> Overview:
         """Return whose calls these are and when they were made: for saying why none of them counts."""
         self._settle()
-        rows = self._duckdb.execute("SELECT vendor, count(*) FROM observation GROUP BY vendor ORDER BY 2 DESC, 1").fetchall()
-        first, last = self._duckdb.execute(
-            "SELECT min(coalesce(sent_at, batch_start)), max(coalesce(sent_at, batch_end)) FROM observation"
-        ).fetchall()[0]
-        return Overview({str(vendor): int(n) for vendor, n in rows}, first, last)
+        with self._reading():
+            return self._answers.overview()
 
     def close(self) -> None:
         """Let go of memory and temporary files. Closing twice is fine."""

@@ -1,7 +1,11 @@
-"""The column store's tables, one per record type that Demands count: made, filled, freed of repeats, read back."""
+"""The column store's tables, one per record type that Demands count: made, filled, freed of repeats, read back.
+
+The same columns are read from segments, so that a table and the segments beside it are one relation (`Stored.whole`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,14 +15,21 @@ from slaguard.records import NULL, Adjudication, Observation, ProbeMissed, Probe
 from slaguard.terms import GRADE_CODE, Grade
 
 _NULL: Final = f"CAST('{NULL}' AS BIGINT)"
+PER_WRITER: Final = 2**40
+"""`pos` is a writer's place times this, and the row's number in its log."""
+_ATTRIBUTES: Final = (
+    f"CASE WHEN {NAMES} IS NOT NULL THEN map(string_split({NAMES}, '{SEPARATOR}'), string_split({VALUES}, '{SEPARATOR}')) END"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One table: a column per field, `pos` (order of arrival) and `known_at` (from when on the record counts).
+    """One table: a column per field, and three more.
 
-    `identity` are the expressions in which repeats are equal (`identity.identity`), `order` those it is read back in,
-    `known` the fields that say when it was known, the first one that is there.
+    `pos` is the order of arrival, `known_at` from when on the record counts, `key` the first 8 bytes of the record's
+    idempotency key where it came from a row log. `identity` are the expressions in which repeats are equal
+    (`identity.identity`), `order` those it is read back in, `known` the fields that say when it was known, the first one
+    that is there.
     """
 
     record_type: type[Record]
@@ -36,7 +47,7 @@ class Stored:
         """Return all columns with their types."""
         own = {f.name: _type(f) for f in LAYOUTS[self.record_type]}
         measured = {m: "BIGINT" for m, source in MEASURED.items() if source in own}
-        return {"pos": "BIGINT", "known_at": "BIGINT", **own, **measured}
+        return {"pos": "BIGINT", "known_at": "BIGINT", "key": "BIGINT", **own, **measured}
 
     def create(self) -> str:
         """Return the statement that makes the table."""
@@ -48,8 +59,7 @@ class Stored:
         values = {c: f'nullif("{c}", {_NULL})' if t == "BIGINT" else f'"{c}"' for c, t in self.columns.items()}
         values["known_at"] = f"coalesce({', '.join(values[field] for field in self.known)}, 0)"
         if "attributes" in values:
-            split = f"string_split({NAMES}, '{SEPARATOR}'), string_split({VALUES}, '{SEPARATOR}')"
-            values["attributes"] = f"CASE WHEN {NAMES} IS NOT NULL THEN map({split}) END"
+            values["attributes"] = _ATTRIBUTES
         return f"INSERT INTO {self.name} SELECT {', '.join(values.values())} FROM batch"  # noqa: S608 - our own names
 
     def repeats(self) -> str:
@@ -57,13 +67,18 @@ class Stored:
         by = ", ".join(self.identity)
         return f"SELECT count(*) FROM (SELECT 1 FROM {self.name} GROUP BY {by} HAVING count(*) > 1)"  # noqa: S608
 
+    @property
+    def said(self) -> str:
+        """Return the expression of what a record says: equal where two records of one identity do not contradict."""
+        fields = (f'"{f.name}"' for f in LAYOUTS[self.record_type] if f.name != "recorded_at")
+        return f"hash({', '.join(fields)})"
+
     def conflicts(self) -> str:
         """Return the query for the number of identities whose records do not say the same."""
         by = ", ".join(self.identity)
-        said = ", ".join(f'"{f.name}"' for f in LAYOUTS[self.record_type] if f.name != "recorded_at")
         return (
             f"SELECT count(*) FROM (SELECT min(body) AS low, max(body) AS high FROM"  # noqa: S608
-            f" (SELECT *, hash({said}) AS body FROM {self.name}) GROUP BY {by}) WHERE low <> high"
+            f" (SELECT *, {self.said} AS body FROM {self.name}) GROUP BY {by}) WHERE low <> high"
         )
 
     def delete_repeats(self) -> str:
@@ -74,10 +89,43 @@ class Stored:
             f" OVER (PARTITION BY {by} ORDER BY pos) AS nth FROM {self.name}) WHERE nth > 1)"
         )
 
-    def read(self) -> str:
+    def read(self, source: str | None = None) -> str:
         """Return the query for all records' fields, in time order."""
         names = ", ".join(f'"{f.name}"' for f in LAYOUTS[self.record_type])
-        return f"SELECT {names} FROM {self.name} ORDER BY {', '.join(self.order)}"  # noqa: S608
+        return f"SELECT {names} FROM {source or self.name} ORDER BY {', '.join(self.order)}"  # noqa: S608
+
+    # ── segments ────────────────────────────────────────────────────────────────────────────────────────────────────
+    def sealed(self, files: Sequence[str], writer: int, *, less: str | None = None, also: Iterable[str] = ()) -> str:
+        """Return the query for this table's columns from segments of one writer: what counts, read when it is asked for.
+
+        Args:
+            files: their Parquet files.
+            writer: the writer's place among all.
+            less: a table of (writer, seq) of rows that give way to an earlier writer's.
+            also: further expressions, before the columns.
+
+        """
+        values = {name: f'"{name}"' for name in self.columns}
+        values |= {"pos": f"seq + {writer * PER_WRITER}", "key": "identity"}
+        if "attributes" in values:
+            values["attributes"] = _ATTRIBUTES
+        columns = ", ".join([*also, *(f'{value} AS "{name}"' for name, value in values.items())])
+        kept = f" AND seq NOT IN (SELECT seq FROM {less} WHERE writer = {writer})" if less else ""  # noqa: S608
+        return f"SELECT {columns} FROM {parquet(files)} WHERE kind = '{self.name}' AND again = 0{kept}"  # noqa: S608
+
+    def whole(self, sealed: Iterable[str], *, here: bool = True) -> str:
+        """Return the relation of this table's rows (unless not `here`) and those of these queries."""
+        columns = ", ".join(f'"{name}"' for name in self.columns)
+        own = [f"SELECT {columns} FROM {self.name}{'' if here else ' WHERE FALSE'}"]  # noqa: S608
+        queries = list(sealed)
+        return f"({' UNION ALL '.join([*(own if here or not queries else ()), *queries])})"
+
+
+def parquet(files: Sequence[str]) -> str:
+    """Return the table function that reads these Parquet files, all of the same columns."""
+    quoted = (file.replace("'", "''") for file in files)
+    listed = ", ".join(f"'{file}'" for file in quoted)
+    return f"read_parquet([{listed}], hive_partitioning = false)"
 
 
 def _type(field: Field) -> str:

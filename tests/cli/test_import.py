@@ -2,15 +2,19 @@
 
 import io
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from slaguard.cli import run
+from slaguard.cli.clock import SystemClock
 from slaguard.imports.find import shipped_mappings
 from slaguard.ledger.read import open_store
+from slaguard.ledger.rowlog import RowLog
 
 LOG = "timestamp,status,latency_ms\n2026-10-01T00:00:00Z,200,812\n2026-10-01T00:05:00Z,503,0\n"
 FACT = {"kind": "fact", "id": "F-1", "type": "invoice", "when": "2026-11-02T00:00:00Z"}
@@ -66,6 +70,30 @@ def test_an_imported_record_is_known_from_when_it_was_written_into_the_ledger(lo
             assert (call.recorded_at or 0) > (call.ended_at or call.sent_at or 0)
 
 
+def rows_waiting(ledger: Path) -> int:
+    with closing(sqlite3.connect(f"file:{ledger / 'rows.db'}?mode=ro", uri=True)) as rows:
+        return int(rows.execute("SELECT count(*) FROM rows").fetchone()[0])
+
+
+def test_a_long_import_is_sealed_on_its_way_and_at_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slaguard.ledger.seal.MOST", 2_000)
+    log = tmp_path / "calls.csv"
+    times = [f"2026-10-01T{i // 3600:02d}:{i // 60 % 60:02d}:{i % 60:02d}Z" for i in range(5_500)]
+    log.write_text("timestamp,status,latency_ms\n" + "".join(f"{t},200,{i % 900}\n" for i, t in enumerate(times)))
+    ledger = tmp_path / "ledger"
+    for _ in range(2):
+        assert run(["import", str(log), "--ledger", str(ledger)]) == 0
+        assert sorted(p.name for p in (ledger / "segments").glob("*.parquet")) == [f"0000000{i}.parquet" for i in range(3)]
+        assert rows_waiting(ledger) == 0
+        assert count(ledger) == 5_500
+
+
+def test_a_small_import_waits_for_the_next_one(log: Path, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    assert run(["import", str(log), "--ledger", str(ledger)]) == 0
+    assert not (ledger / "segments").exists()
+
+
 def test_a_suggestion_goes_to_standard_output_and_nothing_is_written(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["import", "--suggest", str(log)]) == 0
     assert "kind: Mapping" in capsys.readouterr().out
@@ -118,3 +146,15 @@ def test_an_import_shows_no_progress_bar_where_nobody_looks(log: Path) -> None:
     command = [sys.executable, "-m", "slaguard", "import", str(log), "--dry-run"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     assert done.stderr == ""
+
+
+def test_while_another_process_writes_to_the_ledger_an_import_becomes_a_writer_beside_it(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = tmp_path / "ledger"
+    args = ["import", str(log), "--ledger", str(ledger), "--vendor", "Acme AI"]
+    assert run(args) == 0
+    with RowLog.open(ledger, clock=SystemClock()):  # as a running agent does, for months
+        assert run(args) == 0
+        assert f"{ledger / 'import'}: 3 new records" in capsys.readouterr().out
+        assert count(ledger) == 2, "the same records in two writers count once"

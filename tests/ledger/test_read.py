@@ -17,6 +17,7 @@ from slaguard.ledger import read as reading
 from slaguard.ledger.headers import leaf
 from slaguard.ledger.read import facts, open_store, read
 from slaguard.ledger.rowlog import RowLog
+from slaguard.ledger.store import ColumnStore
 from slaguard.records import NS, Adjudication, Coverage, Fact, Incident, ProbeMissed, ProbePlanned, Record, Score
 from slaguard.terms import Grade, Outcome, Source
 from tests.ledger.world import START, Watch, call
@@ -175,8 +176,8 @@ def test_a_writer_that_comes_while_a_closed_ledger_is_read_makes_the_reader_look
     load = reading._load
     visits: list[int] = []
 
-    def visited(store: object, rows: sqlite3.Connection, path: Path) -> None:
-        load(store, rows, path)  # type: ignore[arg-type]
+    def visited(store: ColumnStore, place: int, rows: sqlite3.Connection, path: Path) -> None:
+        load(store, place, rows, path)
         if len(visits) < 2:
             visits.append(len(visits))
             with RowLog.open(ledger, clock=Watch()) as log:
