@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from typing import Final
 
 from slaguard.records import Instant
+
+_MONOTONIC: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""It goes on while the machine sleeps, where there is such a clock: so sleep is told from a clock that was set."""
 
 
 class SystemClock:
@@ -18,7 +22,7 @@ class SystemClock:
 
     def read(self) -> Instant:
         """Return now."""
-        return Instant(time.time_ns(), time.monotonic_ns(), self._boot)
+        return Instant(time.time_ns(), time.clock_gettime_ns(_MONOTONIC), self._boot)
 
     async def sleep_until(self, wall_ns: int) -> None:
         """Return when the wall clock has reached `wall_ns`; waits in short steps, so that a clock step is noticed."""

@@ -38,7 +38,7 @@ LABELS: Final = "The human labels are simulated: they were drawn from the simula
 
 def demo(
     out: Annotated[Path, typer.Option(help="Where to write; made if absent.")] = Path("demo-output"),
-    seed: Annotated[int, typer.Option(help="Another seed is another month.")] = 7,
+    seed: Annotated[int, typer.Option(help="Another seed is another month.")] = 11,
     serve: Annotated[bool, typer.Option("--serve", help="Then keep the page and /metrics up until Ctrl-C.")] = False,
     listen: Annotated[str, typer.Option(metavar="ADDRESS", help="Where, with --serve; port 0: a free one.")] = LISTEN,
     probes: Annotated[int | None, typer.Option(hidden=True, help="Ask only so many questions (for tests).")] = None,

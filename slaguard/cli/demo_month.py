@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import itertools
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,13 +19,16 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from slaguard.agent.log import EventLog
+from slaguard.agent.timeline import Timeline
+from slaguard.agent.watch import Resume, Watch
 from slaguard.files import atomic_write
 from slaguard.imports.load import read
 from slaguard.ledger.rowlog import RowLog
+from slaguard.ledger.seal import seal_all
 from slaguard.ledger.table import COLUMNS, to_row
-from slaguard.probes.golden import GoldenSet, load_golden
+from slaguard.probes.golden import load_golden
 from slaguard.probes.observe import Subject
-from slaguard.probes.plan import ProbePlan, Slot
 from slaguard.probes.run import Prober
 from slaguard.providers.addresses import AddressPolicy
 from slaguard.providers.base import Endpoint
@@ -43,6 +47,7 @@ NS: Final = 1_000_000_000
 LABELS: Final = 120
 MODEL: Final = "acme-large"
 EVERY_MS: Final = 300_000
+AT_ONCE: Final = 500
 
 
 def at(day: int, hour: int = 0, minute: int = 0, month: int = 10) -> int:
@@ -102,23 +107,23 @@ async def live_through(month: Month, on_progress: Callable[[int, int], None]) ->
     period = resolve(agreement, "2026-10")
     golden = load_golden("claims-qa@4")
     clock = SimulatedClock(period.start)
-    slots = _slots(month, agreement.name, golden, period.start, period.end)
+    timeline = Timeline(
+        agreement=agreement,
+        model=MODEL,
+        every_ms=EVERY_MS,
+        items=tuple(golden.items),
+        secret=hashlib.sha256(f"slaguard demo {month.seed}".encode()).digest(),
+    )
+    slots = min(timeline.strata(period.start - 1, period.end - 1), month.probes or sys.maxsize)
     with RowLog.open(month.ledger, clock=clock, entropy=_seeded(month.seed)) as log:
         log.append([_announcement()])
         subject = Subject(agreement=agreement.name, vendor=agreement.vendor, model=MODEL, golden=golden)
-        truth, observed = await _ask(subject, slots, log, clock, month.seed, on_progress)
+        truth, observed = await _ask(subject, timeline, slots, log, clock, month.seed, on_progress)
         _write_labels(month.labels, _labels(truth, observed, month.seed))
         for batch in _batches(read([str(month.labels)], "auto")):
             log.append(batch)
-    return Lived(len(slots), _remark(observed))
-
-
-def _slots(month: Month, agreement: str, golden: GoldenSet, start: int, end: int) -> Sequence[Slot]:
-    seed = hashlib.sha256(f"slaguard demo {month.seed}".encode()).digest()
-    plan = ProbePlan(
-        agreement=agreement, model=MODEL, start=start, end=end, every_ms=EVERY_MS, seed=seed, items=tuple(golden.items)
-    )
-    return plan.slots()[: month.probes]
+        seal_all(log)
+    return Lived(slots, _remark(observed))
 
 
 def _seeded(seed: int) -> Callable[[int], bytes]:
@@ -137,7 +142,8 @@ def _announcement() -> Fact:
 
 async def _ask(
     subject: Subject,
-    slots: Sequence[Slot],
+    timeline: Timeline,
+    slots: int,
     log: RowLog,
     clock: SimulatedClock,
     seed: int,
@@ -156,10 +162,12 @@ async def _ask(
     questions = Questions(tuple(Question(i.id, i.input, i.reference, i.kind or "") for i in subject.golden.items.values()))
     observed: list[Observation] = []
 
+    waiting = _Waiting(log)
+
     def append(records: Sequence[Record], payloads: Sequence[bytes | None]) -> None:
-        log.append(_dated(records), payloads)
+        waiting.add(_dated(records), payloads)
         observed.extend(r for r in records if isinstance(r, Observation))
-        on_progress(len(observed), len(slots))
+        on_progress(len(observed), slots)
 
     async def control() -> bool:
         return not OWN_OUTAGE[0] <= clock.now < OWN_OUTAGE[1]
@@ -177,8 +185,36 @@ async def _ask(
                 control=control,
                 concurrency=1,  # one simulated clock, one call at a time: the same month for the same seed
             )
-            await prober.run(slots)
+            watch = Watch(prober, timeline, clock=clock, log=EventLog(_silent, clock), on_result=lambda _: stop_after(slots))
+
+            def stop_after(wanted: int) -> None:
+                if len(observed) >= wanted:
+                    watch.stop()
+
+            await watch.run(Resume(after=None, since=clock.now - 1))
+        waiting.write()
         return {t.request_id: t for t in vendor.truth}, observed
+
+
+class _Waiting:
+    """Records on their way to the log, hundreds in one commit: a commit for each would take most of the demo's time."""
+
+    def __init__(self, log: RowLog) -> None:
+        self._log = log
+        self._pairs: list[tuple[Record, bytes | None]] = []
+
+    def add(self, records: Sequence[Record], payloads: Sequence[bytes | None]) -> None:
+        self._pairs += zip(records, payloads, strict=True)
+        if len(self._pairs) >= AT_ONCE:
+            self.write()
+
+    def write(self) -> None:
+        self._log.append([record for record, _ in self._pairs], [payload for _, payload in self._pairs])
+        self._pairs.clear()
+
+
+def _silent(_: str) -> None:
+    """Take what the agent would log: the demo says what it does in its own words."""
 
 
 def _dated(records: Sequence[Record]) -> list[Record]:

@@ -21,13 +21,14 @@ from slaguard.cli.probing import Prepared, prepare, spent_before
 from slaguard.config import Secret, SecretRef
 from slaguard.errors import ConfigError
 from slaguard.ledger.rowlog import RowLog
+from slaguard.ledger.seal import seal_due
 from slaguard.probes.control import control_of
 from slaguard.probes.observe import Result
 from slaguard.probes.plan import Slot, once
 from slaguard.probes.run import Prober, Tally
 from slaguard.probes.spending import Purse
 from slaguard.providers.base import Prompt, Request
-from slaguard.records import Clock
+from slaguard.records import NS_PER_MS, Clock
 from slaguard.redact import Redactor
 from slaguard.terms import ANSWERED
 
@@ -129,7 +130,9 @@ async def _ask(prepared: Prepared, drawn: tuple[Slot, ...], ledger: Path, clock:
                 ahead=concurrency * 2,
                 on_result=advance,
             )
-            return await prober.run(drawn)
+            tally = await prober.run(drawn)
+        seal_due(log, every_ns=prepared.config.ledger.seal_every * NS_PER_MS)
+    return tally
 
 
 def _purse(prepared: Prepared, prompt: Prompt, request: Callable[[Prompt], Request], ledger: Path, clock: Clock) -> Purse:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
+from slaguard.agent.settings import ProbeSettings, Settings
+from slaguard.cli.board import deploy
 from slaguard.cli.deployment import load_config, secret
 from slaguard.config import Config, Probe, Secret, Vendor
 from slaguard.errors import ConfigError, ProbeError
@@ -54,8 +56,7 @@ class Prepared:
 
     def transport(self, clock: Clock) -> HttpTransport:
         """Return the way to the vendor, not yet entered."""
-        policy = AddressPolicy.of(self.vendor.base_url, private=self.vendor.allow_private)
-        return HttpTransport(clock, policy, timeout_ms=self.vendor.timeout)
+        return transports(clock)(self.vendor.base_url, self.vendor)
 
     def provider(self, key: Secret | None, transport: HttpTransport) -> Provider:
         """Return the adapter that speaks to the vendor."""
@@ -73,29 +74,76 @@ def prepare(agreement: Path, config: Path, model: str | None) -> Prepared:
 
     """
     settings = load_config(config)
-    promised = load(agreement).agreement
-    vendor = settings.vendor(promised.vendor)
-    find_adapter(vendor.adapter)
-    _refuse_address(promised.vendor, vendor, config)
-    probe = settings.probe(promised.name, model)
-    name = _golden_name(promised, probe)
-    golden = _graded_as_agreed(load_golden(name, agreement.parent), promised)
+    loaded = load(agreement)
+    vendor = _vendor(settings, loaded.agreement.vendor, config)
+    probe = settings.probe(loaded.agreement.name, model)
+    subject, scorers = _subject(loaded.agreement, agreement, probe)
     return Prepared(
-        agreement=promised,
+        agreement=loaded.agreement,
         config=settings,
         vendor=vendor,
         probe=probe,
-        subject=Subject(agreement=promised.name, vendor=promised.vendor, model=probe.model, golden=golden),
-        scorers=find_scorers(golden.scorer_of(item) for item in golden.items.values()),
+        subject=subject,
+        scorers=scorers,
         folder=config.parent,
     )
 
 
-def _refuse_address(name: str, vendor: Vendor, config: Path) -> None:
-    """Refuse an address that is written as such and may not be connected to; a name is checked when it is looked up."""
+def prepare_all(config: Path) -> Settings:
+    """Return the whole configuration, ready to run: every Agreement, every probe with its questions, scorers and key.
+
+    Raises:
+        SpecError: an Agreement or a set of questions is refused.
+        ConfigError: slaguard.yaml is refused; a probe is for no Agreement of it; a vendor, adapter or key is missing.
+        ProbeError: no questions, or a scorer that is not installed.
+
+    """
+    deployed = deploy(config)
+    by_name = {loaded.agreement.name: (path, loaded) for path, loaded in deployed.agreements}
+    found = []
+    for probe in deployed.config.probes:
+        if probe.agreement not in by_name:
+            msg = (
+                f"{config}: probes: {probe.agreement} ({probe.model}) is for no Agreement of `agreements`;"
+                f" there is {', '.join(by_name)}\n    name its file under agreements, or the probe's Agreement as the file does"
+            )
+            raise ConfigError(msg)
+        path, loaded = by_name[probe.agreement]
+        vendor = _vendor(deployed.config, loaded.agreement.vendor, config)
+        subject, scorers = _subject(loaded.agreement, path, probe)
+        key = secret(vendor.key, config.parent) if vendor.key is not None else None
+        found.append(ProbeSettings(loaded=loaded, probe=probe, vendor=vendor, key=key, subject=subject, scorers=scorers))
+    return Settings(config=deployed.config, agreements=deployed.agreements, probes=tuple(found))
+
+
+def transports(clock: Clock) -> Callable[[str, Vendor], HttpTransport]:
+    """Return what makes the way to an address, under a vendor's limits."""
+
+    def way(base_url: str, vendor: Vendor) -> HttpTransport:
+        policy = AddressPolicy.of(base_url, private=vendor.allow_private)
+        return HttpTransport(clock, policy, timeout_ms=vendor.timeout)
+
+    return way
+
+
+def _vendor(settings: Config, name: str, config: Path) -> Vendor:
+    """Return how a vendor is reached.
+
+    An address that is written as such and may not be connected to is refused; a name is checked when it is looked up.
+    """
+    vendor = settings.vendor(name)
+    find_adapter(vendor.adapter)
     refusal = AddressPolicy.of(vendor.base_url, private=vendor.allow_private).refusal_of_url(vendor.base_url)
     if refusal is not None:
         raise ConfigError(f"{config}: vendors: {name}: base_url is {refusal}\n    name the vendor's own address")
+    return vendor
+
+
+def _subject(agreement: Agreement, path: Path, probe: Probe) -> tuple[Subject, Mapping[str, Scorer]]:
+    """Return what is asked, with which questions, and who grades the answers."""
+    golden = _graded_as_agreed(load_golden(_golden_name(agreement, probe), path.parent), agreement)
+    subject = Subject(agreement=agreement.name, vendor=agreement.vendor, model=probe.model, golden=golden)
+    return subject, find_scorers(golden.scorer_of(item) for item in golden.items.values())
 
 
 def _golden_name(agreement: Agreement, probe: Probe) -> str:

@@ -9,7 +9,11 @@ import hashlib
 import hmac
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 _U64: Final = 1 << 64
+_AT_ONCE: Final = 1 << 14
 _PLAN: Final = b"slaguard/plan/v1"
 
 
@@ -51,6 +55,39 @@ class Draws:
             j = self.uniform(i + 1)
             order[i], order[j] = order[j], order[i]
         return order
+
+    # ── passing over ────────────────────────────────────────────────────────────────────────────────────────────────
+    def skip(self, count: int, n: int) -> None:
+        """Pass over `count` numbers that `uniform(n)` would return: the same as drawing them, ten times as fast."""
+        end = _U64 - _U64 % n
+        while count > 0:
+            words = self._words(min(count, _AT_ONCE))
+            count -= int(np.count_nonzero(words <= np.uint64(end - 1)))
+
+    def skip_permutations(self, count: int, n: int) -> None:
+        """Pass over `count` times `permutation(n)`."""
+        size = n - 1
+        while count > 0 and size:
+            some = min(count, max(1, _AT_ONCE // size))
+            before = self._next_block, list(self._ready)
+            if np.any(self._words(some * size) >= np.uint64(_U64 - n)):
+                # Whether such a word counts depends on where it stands: draw, as if nobody were in a hurry.
+                self._next_block, self._ready = before
+                some = 1
+                self.permutation(n)
+            count -= some
+
+    def _words(self, count: int) -> npt.NDArray[np.uint64]:
+        """Return the next words of the stream."""
+        ready = [self._ready.pop() for _ in range(min(count, len(self._ready)))]
+        blocks = -(-(count - len(ready)) // 4)
+        first = self._next_block
+        self._next_block += blocks
+        stream = b"".join(hashlib.sha256(self._prefix + j.to_bytes(8, "big")).digest() for j in range(first, first + blocks))
+        words = np.frombuffer(stream, dtype=">u8").astype(np.uint64)
+        used = count - len(ready)
+        self._ready += [int(word) for word in words[used:][::-1]]
+        return np.concatenate([np.array(ready, dtype=np.uint64), words[:used]])
 
 
 def derive_seed(secret: bytes, golden_root: bytes, spec_sha256: bytes, period: str, beacon: bytes = b"") -> bytes:

@@ -51,20 +51,47 @@ class ProbePlan:
             ProbeError: no questions, an empty span, or a spacing below a millisecond.
 
         """
+        return tuple(self.iterate())
+
+    def iterate(self, after: int | None = None) -> Iterator[Slot]:
+        """Yield the slots one by one; with `after`, those whose stratum starts after that instant (UTC nanoseconds).
+
+        What lies before is passed over at a quarter of a microsecond a draw, because each draw depends on those before it.
+
+        Raises:
+            ProbeError: as `slots`.
+
+        """
         if not self.items or self.end <= self.start or self.every_ms < 1:
             msg = "a plan needs questions, a span, and a spacing\n    check golden set, period and every"
             raise ProbeError(msg)
         step = self.every_ms * NS_PER_MS
-        times, order = Draws(self.seed, "times"), passes(self.seed, self.items)
-        return tuple(
-            Slot(f"{self.agreement}/{self.model}/{_instant(at)}", at + times.uniform(min(step, self.end - at)), next(order))
-            for at in range(self.start, self.end, step)
-        )
+        left = range(self.start, self.end, step)[0 if after is None else self.strata(self.start - 1, after) :]
+        if not left:
+            return
+        passed = (left.start - self.start) // step
+        times, order = Draws(self.seed, "times"), passes(self.seed, self.items, passed)
+        times.skip(passed, step)
+        for at in left:
+            moment = at + times.uniform(min(step, self.end - at))
+            yield Slot(f"{self.agreement}/{self.model}/{_instant(at)}", moment, next(order))
+
+    def strata(self, after: int, until: int) -> int:
+        """Return how many strata start after `after` and not after `until`, without drawing anything."""
+        step = self.every_ms * NS_PER_MS
+
+        def begun(at: int) -> int:
+            return max(0, (min(at, self.end - 1) - self.start) // step + 1)
+
+        return max(0, begun(until) - begun(after))
 
 
-def passes(seed: bytes, items: Sequence[str]) -> Iterator[str]:
-    """Yield the items in a drawn order, all of them before any comes again; without end."""
+def passes(seed: bytes, items: Sequence[str], passed: int = 0) -> Iterator[str]:
+    """Yield the items in a drawn order, all of them before any comes again; without end, and after the first `passed`."""
     draws = Draws(seed, "items")
+    whole, begun = divmod(passed, len(items))
+    draws.skip_permutations(whole, len(items))
+    yield from (items[i] for i in draws.permutation(len(items))[begun:])
     while True:
         yield from (items[i] for i in draws.permutation(len(items)))
 

@@ -125,13 +125,13 @@ class Prober:
     async def _plan(self, slots: Iterable[Slot], run: _Run) -> None:
         window: list[Slot] = []
         for slot in slots:
-            aside = self._set_aside(slot)
+            aside = self.set_aside(slot)
             while aside is None and (window or run.under_way):
                 await self._release(window, run)
                 window = []
                 await run.settled.wait()
                 run.settled.clear()
-                aside = self._set_aside(slot)
+                aside = self.set_aside(slot)
             if aside is None:
                 missed = ProbeMissed(slot=slot.id, how="shed", reason="budget", scheduled_at=slot.scheduled_at)
                 await run.results.put(Result(slot=slot, missed=missed))
@@ -145,7 +145,8 @@ class Prober:
         for _ in range(self.concurrency):
             await run.queue.put(None)
 
-    def _set_aside(self, slot: Slot) -> Decimal | None:
+    def set_aside(self, slot: Slot) -> Decimal | None:
+        """Set aside what asking can cost; None if the budget does not allow it."""
         if self.purse is None:
             return Decimal(0)
         prompt = self._prompt(slot)
@@ -155,14 +156,16 @@ class Prober:
         golden = self.subject.golden
         return golden.prompt(golden.items[slot.item], self.subject.model, slot.request_id)
 
+    def planned(self, slots: Iterable[Slot]) -> list[Record]:
+        """Return the records that say that these slots will be asked."""
+        agreement = self.subject.agreement
+        return [ProbePlanned(slot=s.id, agreement=agreement, golden_item=s.item, scheduled_at=s.scheduled_at) for s in slots]
+
     async def _release(self, window: list[Slot], run: _Run) -> None:
         """Plan a window of slots: they are asked only once that is on disk."""
         if not window:
             return
-        planned = [
-            ProbePlanned(slot=s.id, agreement=self.subject.agreement, golden_item=s.item, scheduled_at=s.scheduled_at)
-            for s in window
-        ]
+        planned = self.planned(window)
         await asyncio.to_thread(self.append, planned, [None] * len(planned))
         run.planned |= {slot.id: slot for slot in window}
         run.under_way += len(window)
@@ -173,16 +176,17 @@ class Prober:
     async def _work(self, run: _Run) -> None:
         while (slot := await run.queue.get()) is not None:
             await self.clock.sleep_until(slot.scheduled_at)
-            result = await self._ask(slot, run.set_aside.pop(slot.id))
+            result = await self.ask(slot, run.set_aside.pop(slot.id))
             run.unwritten[slot.id] = result
-            if self.purse is not None and result.reply is not None:
-                self.purse.settle(result.set_aside, result.reply)
             run.under_way -= 1
             run.settled.set()
             await run.results.put(result)
 
-    async def _ask(self, slot: Slot, set_aside: Decimal) -> Result:
+    async def ask(self, slot: Slot, set_aside: Decimal) -> Result:
+        """Ask one question now and return what came back, graded and paid for; nothing is written."""
         reply = await self.provider.complete(self._prompt(slot))
+        if self.purse is not None:
+            self.purse.settle(set_aside, reply)
         facts = await self._attributed(reply)
         observation = observe(self.subject, slot, reply, facts, self.redact)
         item = self.subject.golden.items[slot.item]

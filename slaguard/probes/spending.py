@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -27,9 +27,10 @@ class Cost:
     ceiling: Money | None = None
 
     @classmethod
-    def of(cls, probe: Probe) -> Cost:
-        """Return what the configuration says of a probe's cost."""
-        return cls(probe.price, probe.budget.call if probe.budget else None)
+    def of(cls, probe: Probe, vendor: Budget | None = None) -> Cost:
+        """Return what the configuration says of a probe's cost: its own price or ceiling, else its vendor's ceiling."""
+        own = probe.budget.call if probe.budget else None
+        return cls(probe.price, own or (vendor.call if vendor else None))
 
     @property
     def currency(self) -> str | None:
@@ -65,14 +66,47 @@ def _most_output(parameters: Mapping[str, Any]) -> int | None:
     return min(limits) if limits else None
 
 
-class Purse:
-    """What is left of a budget; it never goes below zero, however many calls are under way."""
+class Allowance:
+    """What is left of one budget; it never goes below zero, however many calls are under way.
 
-    def __init__(self, limit: Decimal | None, cost: Cost) -> None:
-        """Start with `limit` (None: no limit)."""
+    `span` gives the day or month that the budget is for right now: when it is another one, everything is there again.
+    """
+
+    def __init__(self, limit: Decimal | None, *, spent: Decimal = Decimal(0), span: Callable[[], Span] | None = None) -> None:
+        """Start with `limit` (None: no limit), of which `spent` is gone."""
         self._limit = limit
+        self._taken = spent
+        self._now = span
+        self._span = span() if span is not None else None
+
+    def allows(self, most: Decimal | None) -> bool:
+        """Tell whether a call that costs at most this may be made."""
+        self._renew()
+        return self._limit is None or (most is not None and self._taken + most <= self._limit)
+
+    def take(self, amount: Decimal) -> None:
+        """Take so much out."""
+        self._taken += amount
+
+    def give_back(self, amount: Decimal, taken_at: int) -> None:
+        """Put back what a call did not cost, unless the day it was taken from is over."""
+        self._renew()
+        if self._span is None or taken_at >= self._span[0]:
+            self._taken -= amount
+
+    def _renew(self) -> None:
+        if self._now is not None and (now := self._now()) != self._span:
+            self._span, self._taken = now, Decimal(0)
+
+
+class Purse:
+    """What one probe may spend: every allowance it has a part in must allow a call."""
+
+    def __init__(self, cost: Cost, *allowances: Allowance) -> None:
+        """Spend from `allowances` together; none: no limit."""
         self._cost = cost
-        self._taken = Decimal(0)
+        self._allowances = allowances
+        self._spent = Decimal(0)
 
     @classmethod
     def of(cls, probe: Probe, prompt: Prompt, request: Request, *, spent: Decimal = Decimal(0)) -> Purse:
@@ -84,16 +118,9 @@ class Purse:
         """
         cost = Cost.of(probe)
         if probe.budget is None:
-            return cls(None, cost)
-        if cost.most(request, prompt) is None:
-            msg = (
-                f"slaguard.yaml: probes: the budget of {probe.budget.amount} a {probe.budget.per} cannot be kept:"
-                f" nothing says what a call to {probe.model} costs\n"
-                "    write its price (price: {input: 2.50 EUR, output: 10.00 EUR}, for a million tokens, with max_tokens in the"
-                " golden set's request),\n    or what a call is taken to cost at most (budget: {…, call: 0.02 EUR})"
-            )
-            raise ProbeError(msg)
-        return cls(probe.budget.amount.amount - spent, cost)
+            return cls(cost)
+        require_cost(cost.most(request, prompt), probe.budget, probe.model)
+        return cls(cost, Allowance(probe.budget.amount.amount, spent=spent))
 
     def most(self, request: Request, prompt: Prompt) -> Decimal | None:
         """Return what a call can cost at most; None if that is not known."""
@@ -102,23 +129,43 @@ class Purse:
     @property
     def spent(self) -> Decimal:
         """What calls have cost so far, those under way at their most."""
-        return self._taken
+        return self._spent
 
     def set_aside(self, request: Request, prompt: Prompt) -> Decimal | None:
-        """Set aside what a call can cost; None if the rest of the budget does not allow it."""
+        """Set aside what a call can cost; None if what is left does not allow it."""
         most = self._cost.most(request, prompt)
-        if self._limit is None:
-            most = most or Decimal(0)
-        elif most is None or self._taken + most > self._limit:
+        if not all(one.allows(most) for one in self._allowances):
             return None
-        self._taken += most
-        return most
+        amount = most or Decimal(0)
+        for one in self._allowances:
+            one.take(amount)
+        self._spent += amount
+        return amount
 
     def settle(self, set_aside: Decimal, reply: Reply) -> None:
         """Give back what a call did not cost; a call whose cost is not known keeps all that was set aside."""
         actual = self._cost.of_reply(reply)
         if actual is not None:
-            self._taken += actual - set_aside
+            for one in self._allowances:
+                one.give_back(set_aside - actual, reply.exchange.started.wall_ns)
+            self._spent += actual - set_aside
+
+
+def require_cost(most: Decimal | None, budget: Budget, model: str) -> None:
+    """Refuse a budget that nothing can keep.
+
+    Raises:
+        ProbeError: nothing says what a call costs.
+
+    """
+    if most is None:
+        msg = (
+            f"slaguard.yaml: probes: the budget of {budget.amount} a {budget.per} cannot be kept:"
+            f" nothing says what a call to {model} costs\n"
+            "    write its price (price: {input: 2.50 EUR, output: 10.00 EUR}, for a million tokens, with max_tokens in the"
+            " golden set's request),\n    or what a call is taken to cost at most (budget: {…, call: 0.02 EUR})"
+        )
+        raise ProbeError(msg)
 
 
 def budget_span(budget: Budget, now_ns: int) -> Span:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 import pytest
@@ -136,3 +137,51 @@ def test_once_asks_as_many_as_are_wanted_pass_after_pass() -> None:
 def test_once_without_anything_to_ask_is_refused(items: tuple[str, ...], count: int | None) -> None:
     with pytest.raises(ProbeError, match="nothing to ask"):
         once("a", "m", items, now_ns=0, seed=SEED, count=count)
+
+
+# ── beginning in the middle ─────────────────────────────────────────────────────────────────────────────────────────
+@given(st.integers(0, 2000), st.sampled_from([7, 1000, 2**63 + 1, 2**63 + 12345, 2**64]), st.integers(0, 5))
+def test_numbers_that_are_passed_over_are_those_that_would_have_been_drawn(count: int, n: int, before: int) -> None:
+    drawn, passed = Draws(SEED, "times"), Draws(SEED, "times")
+    for _ in range(before + count):
+        drawn.uniform(n)
+    for _ in range(before):
+        passed.uniform(n)
+    passed.skip(count, n)
+    assert [drawn.uniform(10**9) for _ in range(9)] == [passed.uniform(10**9) for _ in range(9)]
+
+
+@given(st.integers(0, 300), st.sampled_from([1, 2, 3, 17, 240]))
+def test_orders_that_are_passed_over_are_those_that_would_have_been_drawn(count: int, n: int) -> None:
+    drawn, passed = Draws(SEED, "items"), Draws(SEED, "items")
+    for _ in range(count):
+        drawn.permutation(n)
+    passed.skip_permutations(count, n)
+    assert drawn.permutation(n) == passed.permutation(n)
+
+
+def test_a_word_that_may_not_count_is_drawn_and_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, passed = Draws(SEED, "items"), Draws(SEED, "items")
+    monkeypatch.setattr("slaguard.probes.draws._U64", 1 << 63)  # now every second word "may not count"
+    passed.skip_permutations(5, 3)
+    for _ in range(5):
+        drawn.permutation(3)
+    assert drawn.uniform(1000) == passed.uniform(1000)
+
+
+@given(st.integers(-10, 100_000), st.sampled_from([1000, 7000, 300_000]), st.integers(1, 90_000_000))
+def test_the_slots_after_a_moment_are_the_last_ones_of_all(after_s: int, every_ms: int, length_ms: int) -> None:
+    short = plan(end=OCTOBER[0] + min(length_ms, every_ms * 300) * 10**6, every_ms=every_ms)
+    after = OCTOBER[0] + after_s * 10**9
+    whole, part = short.slots(), tuple(short.iterate(after))
+    assert part == (whole[-len(part) :] if part else ())
+    assert len(part) == short.strata(after, short.end)
+    assert len(whole) == short.strata(OCTOBER[0] - 1, short.end)
+
+
+def test_a_question_a_second_is_found_at_the_end_of_a_month_at_once() -> None:
+    dense = plan(every_ms=1000)
+    begun = time.process_time()
+    found = next(dense.iterate(OCTOBER[1] - 10**10))
+    assert OCTOBER[1] - 10**10 < found.scheduled_at < OCTOBER[1] - 8 * 10**9
+    assert time.process_time() - begun < 10

@@ -13,7 +13,7 @@ from slaguard.config import Probe
 from slaguard.errors import ProbeError
 from slaguard.probes.golden import load_golden
 from slaguard.probes.observe import Subject
-from slaguard.probes.spending import Cost, Purse, budget_span, spent_on
+from slaguard.probes.spending import Allowance, Cost, Purse, budget_span, spent_on
 from slaguard.providers.base import Exchange, Prompt, Reply, Request
 from slaguard.records import Instant, Observation, RawFacts
 from slaguard.terms import Attribution, Outcome, Source
@@ -131,3 +131,37 @@ def test_what_was_spent_before_is_counted_from_the_ledger_for_this_probe_alone()
     ]
     spent = spent_on([*counted, *others], subject, probe(price=PRICE), (0, 100), Decimal(1))
     assert spent == Decimal("0.0035") + 1
+
+
+# ── several budgets over days ───────────────────────────────────────────────────────────────────────────────────────
+def test_every_budget_must_allow_a_call_and_each_is_charged() -> None:
+    own, shared = Allowance(2 * MOST), Allowance(3 * MOST)
+    first = Purse(Cost.of(probe(price=PRICE)), own, shared)
+    second = Purse(Cost.of(probe(price=PRICE)), Allowance(None), shared)
+    assert first.set_aside(REQUEST, PROMPT) == first.set_aside(REQUEST, PROMPT) == MOST
+    assert first.set_aside(REQUEST, PROMPT) is None, "its own is gone"
+    assert second.set_aside(REQUEST, PROMPT) == MOST
+    assert second.set_aside(REQUEST, PROMPT) is None, "what both share is gone"
+    second.settle(MOST, reply(100, 10))
+    assert second.set_aside(REQUEST, PROMPT) is None
+    assert (first.spent, second.spent) == (2 * MOST, Decimal("0.00035"))
+
+
+def test_a_budget_is_whole_again_when_its_day_is_another_one_and_takes_nothing_back_from_the_day_before() -> None:
+    day = [(0, 100)]
+    allowance = Allowance(MOST, span=lambda: day[0])
+    purse = Purse(Cost.of(probe(price=PRICE)), allowance)
+    assert purse.set_aside(REQUEST, PROMPT) == MOST
+    assert purse.set_aside(REQUEST, PROMPT) is None
+    day[0] = (100, 200)
+    assert purse.set_aside(REQUEST, PROMPT) == MOST
+    purse.settle(MOST, reply(100, 10))  # the call of the day before
+    assert purse.set_aside(REQUEST, PROMPT) is None
+
+
+def test_what_is_spent_already_counts_and_a_vendor_s_ceiling_stands_in_for_a_price() -> None:
+    assert not Allowance(MOST, spent=Decimal("0.0001")).allows(MOST)
+    assert not Allowance(MOST).allows(None)
+    ceiling = probe(budget={"amount": "5.00 EUR", "per": "day", "call": "0.02 EUR"}).budget
+    assert Cost.of(probe(), ceiling).most(REQUEST, PROMPT) == Decimal("0.02")
+    assert Cost.of(probe(price=PRICE), ceiling).most(REQUEST, PROMPT) == MOST

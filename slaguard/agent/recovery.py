@@ -1,0 +1,120 @@
+"""What happened while nothing ran: written down at the start, and nothing is invented.
+
+A question that was planned, fell due and has no result is lost (the process was killed, `crash`). A question of the plan
+that fell due since the last thing known of its probe and was never planned is lost too (nothing ran, `own_down`). Of a probe
+that never ran before nothing is said. Doing it twice says nothing new: what is written has its slot's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from slaguard.agent.log import EventLog
+from slaguard.agent.timeline import Timeline
+from slaguard.agent.watch import Resume
+from slaguard.evaluation.demands import Counts
+from slaguard.ledger.store import ColumnStore
+from slaguard.probes.plan import Slot
+from slaguard.records import NS, NULL, ProbeMissed, ProbePlanned
+from slaguard.terms import Source
+
+MOST: Final = 50_000
+"""Slots of one probe that are written down as `own_down`; what is beyond them is unobserved without it."""
+_EVER: Final = (1 << 63) - 1
+_LOOK_BACK: Final = 35 * 86_400 * NS
+"""How far back the last call of a probe is looked for; an older one is shown by nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a ledger knows of probes: planned questions without a result, and by ``agreement/model`` the last one.
+
+    `last` is when the last question known was due, `ended` when the last call ended; UTC nanoseconds.
+    """
+
+    open: tuple[ProbePlanned, ...] = ()
+    last: Mapping[str, int] = field(default_factory=dict)
+    ended: Mapping[str, int] = field(default_factory=dict)
+
+    def ahead(self, name: str, now: int) -> tuple[Slot, ...]:
+        """Return the slots of a probe that are planned and due after `now`."""
+        found = (p for p in self.open if p.scheduled_at > now and probe_of(p.slot) == name)
+        return tuple(Slot(p.slot, p.scheduled_at, p.golden_item) for p in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What is to be written, and where each probe goes on."""
+
+    missed: tuple[ProbeMissed, ...]
+    resume: Mapping[str, Resume]
+
+
+def probe_of(slot: str) -> str | None:
+    """Return the ``agreement/model`` of a slot of a plan; None for one of `slaguard probe --once`."""
+    name, _, stratum = slot.rpartition("/")
+    return None if stratum.isdigit() else name
+
+
+def known_of(store: ColumnStore, now: int) -> Known:
+    """Return what a ledger knows at `now`, UTC nanoseconds."""
+    last: dict[str, int] = {}
+    for planned in store.planned():
+        _later(last, probe_of(planned.slot), planned.scheduled_at)
+    for missed in store.missed():
+        _later(last, probe_of(missed.slot), missed.scheduled_at)
+    ended: dict[str, int] = {}
+    found = store.rows(Counts(Source.PROBE, (now - _LOOK_BACK, now + 1), now, (), (), ()), ("logical_request_id", "ended_at"))
+    for slot, at in zip(found["logical_request_id"], found["ended_at"], strict=True):
+        if slot is not None and at != NULL:
+            _later(ended, probe_of(slot), int(at))
+    return Known(tuple(store.open_slots(_EVER)), last, ended)
+
+
+def _later(found: dict[str, int], name: str | None, at: int | None) -> None:
+    if name is not None and at is not None:
+        found[name] = max(at, found.get(name, at))
+
+
+def recover(known: Known, timelines: Sequence[Timeline], now: int, log: EventLog) -> Recovered:
+    """Return what was lost, and where the probes of `timelines` go on.
+
+    Args:
+        known: what the ledger holds.
+        timelines: the configured probes.
+        now: this start, UTC nanoseconds.
+        log: is told of what is left unrecorded.
+
+    """
+    missed = [_missed(p.slot, p.scheduled_at, "crash") for p in known.open if p.scheduled_at <= now]
+    resume = {}
+    for timeline in timelines:
+        down = tuple(_down(known, timeline, now, log))
+        missed += down
+        carried = known.ahead(timeline.name, now)
+        last = [known.last.get(timeline.name), *(m.scheduled_at for m in down), *(s.scheduled_at for s in carried)]
+        resume[timeline.name] = Resume(max((at for at in last if at is not None), default=None), now, carried)
+    return Recovered(tuple(missed), resume)
+
+
+def _down(known: Known, timeline: Timeline, now: int, log: EventLog) -> Iterable[ProbeMissed]:
+    """Yield the slots that passed while nothing ran."""
+    last = known.last.get(timeline.name)
+    if last is None or last >= now:
+        return
+    passed = (slot for _, slot in timeline.slots(last, last))
+    for n, slot in enumerate(islice(passed, MOST + 1)):
+        if slot.scheduled_at > now:
+            return
+        if n == MOST:
+            left = timeline.strata(slot.scheduled_at, now) + 1
+            log.warning("slots_unrecorded", probe=timeline.name, slots=left, why="the process was down for too long")
+            return
+        yield _missed(slot.id, slot.scheduled_at, "own_down")
+
+
+def _missed(slot: str, scheduled_at: int, reason: str) -> ProbeMissed:
+    return ProbeMissed(slot=slot, how="lost", reason=reason, scheduled_at=scheduled_at)

@@ -1,0 +1,120 @@
+"""Killed and started again: what was planned is lost by name, what passed is lost by name, and nothing is said twice."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from slaguard.agent.agent import Agent
+from slaguard.agent.crew import Seams
+from slaguard.agent.log import EventLog
+from slaguard.cli.probing import transports
+from slaguard.ledger.rowlog import RowLog
+from slaguard.providers.simulated import Latency
+from tests.agent.simulation import JumpingClock, simulate
+from tests.agent.world import DAY, HOUR, MINUTE, OCTOBER, World, script, world
+
+
+async def kill(agent: Agent, run: asyncio.Task[None]) -> None:
+    """End an agent as SIGKILL does: nothing more is written."""
+    tasks = {*agent._tasks, run}
+    agent._rows.close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def lived_and_killed(found: World, until: int) -> None:
+    """Run an agent until a call is under way after a moment, and kill it."""
+    seams = Seams(clock=found.clock, transports=transports(found.clock), entropy=found.entropy, load=found.load)
+    log = EventLog(found.lines.append, found.clock)
+    agent = Agent(found.load(), RowLog.open(found.ledger, clock=found.clock), seams, log)
+    await agent.prepare()
+    run = asyncio.create_task(agent.run())
+    await found.clock.sleep_until(until)
+    asked = len(found.vendor.truth)
+    while len(found.vendor.truth) == asked:
+        await found.clock.wait(1)
+    await kill(agent, run)
+
+
+def test_a_kill_in_mid_call_costs_that_one_slot_and_the_time_until_the_next_start(tmp_path: Path) -> None:
+    clock = JumpingClock(OCTOBER)
+    slow = Latency(first_byte_ms=8000.0, generation_ms=0.0, sigma=0.0)
+
+    async def live() -> World:
+        async with world(tmp_path, script(latency=slow), clock=clock) as found:
+            await lived_and_killed(found, OCTOBER + 2 * HOUR + 5 * MINUTE)
+            clock.pass_time(3 * HOUR)
+            await found.live(OCTOBER + 8 * HOUR)
+            return found
+
+    found = simulate(clock, live())
+    books = found.books()
+    books.balance(OCTOBER + 8 * HOUR)
+    slots = {p.slot for p in books.planned if p.scheduled_at <= OCTOBER + 8 * HOUR} | {m.slot for m in books.missed}
+    assert len(slots) == 96, "one every five minutes of eight hours, whatever happened"
+    assert books.reasons.keys() == {("lost", "crash"), ("lost", "own_down")}
+    crashed = [m for m in books.missed if m.reason == "crash"]
+    assert all(OCTOBER + 2 * HOUR < m.scheduled_at < OCTOBER + 3 * HOUR for m in crashed), "the hour that was planned"
+    assert 35 <= len(books.missed) <= 38
+    probe = found.snapshots[-1].telemetry.probes[0]
+    assert probe.lost == {"crash": len(crashed), "own_down": len(books.missed) - len(crashed)}
+
+
+def test_slots_that_were_planned_and_are_still_to_come_are_asked_after_the_next_start(tmp_path: Path) -> None:
+    clock = JumpingClock(OCTOBER)
+
+    async def live() -> World:
+        async with world(tmp_path, script(), clock=clock) as found:
+            await lived_and_killed(found, OCTOBER + 2 * HOUR + 5 * MINUTE)
+            planned = {p.slot for p in found.books().planned}
+            assert len(planned) == 36, "the whole of the third hour"
+            await found.live(OCTOBER + 4 * HOUR)
+            return found
+
+    books = simulate(clock, live()).books()
+    books.balance(OCTOBER + 4 * HOUR)
+    assert len(books.observations) >= 47
+    assert books.reasons in ({}, {("lost", "crash"): 1})
+
+
+def test_starting_again_and_again_says_nothing_new(tmp_path: Path) -> None:
+    clock = JumpingClock(OCTOBER)
+
+    async def live() -> list[int]:
+        counts = []
+        async with world(tmp_path, script(), clock=clock) as found:
+            await found.live(OCTOBER + 70 * MINUTE)
+            clock.pass_time(2 * HOUR)
+            for _ in range(3):
+                await found.live(clock.now + 1)
+                books = found.books()
+                books.balance(clock.now)
+                counts.append(len(books.missed))
+        return counts
+
+    counts = simulate(clock, live())
+    assert counts[0] in range(23, 26)
+    assert len(set(counts)) == 1
+
+
+def test_an_absence_of_months_is_written_down_up_to_a_bound_and_then_said_in_one_line(tmp_path: Path) -> None:
+    clock = JumpingClock(OCTOBER)
+
+    async def live() -> World:
+        async with world(tmp_path, script(), clock=clock, settings={"every": "1m"}) as found:
+            await found.live(OCTOBER + 10 * MINUTE)
+            clock.pass_time(50 * DAY)
+            await found.live(clock.now + 10 * MINUTE)
+            return found
+
+    found = simulate(clock, live())
+    books = found.books()
+    assert books.reasons["lost", "own_down"] == 50_000
+    assert books.reasons["lost", "crash"] in range(48, 51), "what was planned for the rest of that hour"
+    (line,) = found.events("slots_unrecorded")
+    left = int(line.partition("slots=")[2].split()[0])
+    assert 50 * 1440 - 50_000 - 60 <= left <= 50 * 1440 - 50_000, "but for what was planned, which is lost by name"
+    assert max(m.scheduled_at for m in books.missed) < OCTOBER + 36 * DAY
+    assert len(books.observations) >= 17
