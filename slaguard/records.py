@@ -160,13 +160,15 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbePlanned:
-    """Written before a request is sent: this slot will be asked."""
+    """Written before a request is sent: this slot will be asked, of this vendor and model."""
 
     kind: ClassVar[str] = "probe_planned"
     slot: str
     agreement: str
     golden_item: str
     scheduled_at: int
+    vendor: str | None = None
+    model_requested: str | None = None
     recorded_at: int | None = None
 
 
@@ -179,6 +181,8 @@ class ProbeMissed:
     how: str
     reason: str
     scheduled_at: int
+    vendor: str | None = None
+    model_requested: str | None = None
     recorded_at: int | None = None
 
 

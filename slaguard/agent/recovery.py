@@ -89,7 +89,9 @@ def recover(known: Known, timelines: Sequence[Timeline], now: int, log: EventLog
         log: is told of what is left unrecorded.
 
     """
-    missed = [_missed(p.slot, p.scheduled_at, "crash") for p in known.open if p.scheduled_at <= now]
+    missed = [
+        _missed(p.slot, p.scheduled_at, "crash", p.vendor, p.model_requested) for p in known.open if p.scheduled_at <= now
+    ]
     resume = {}
     for timeline in timelines:
         down = tuple(_down(known, timeline, now, log))
@@ -113,8 +115,8 @@ def _down(known: Known, timeline: Timeline, now: int, log: EventLog) -> Iterable
             left = timeline.strata(slot.scheduled_at, now) + 1
             log.warning("slots_unrecorded", probe=timeline.name, slots=left, why="the process was down for too long")
             return
-        yield _missed(slot.id, slot.scheduled_at, "own_down")
+        yield _missed(slot.id, slot.scheduled_at, "own_down", timeline.agreement.vendor, timeline.model)
 
 
-def _missed(slot: str, scheduled_at: int, reason: str) -> ProbeMissed:
-    return ProbeMissed(slot=slot, how="lost", reason=reason, scheduled_at=scheduled_at)
+def _missed(slot: str, scheduled_at: int, reason: str, vendor: str | None, model: str | None) -> ProbeMissed:
+    return ProbeMissed(slot=slot, how="lost", reason=reason, scheduled_at=scheduled_at, vendor=vendor, model_requested=model)

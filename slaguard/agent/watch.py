@@ -22,7 +22,7 @@ from slaguard.agent.waiting import until
 from slaguard.probes.observe import Result
 from slaguard.probes.plan import Slot
 from slaguard.probes.run import Prober
-from slaguard.records import NS, NS_PER_MS, Clock, Instant, ProbeMissed
+from slaguard.records import NS, NS_PER_MS, Clock, Instant
 from slaguard.terms import ANSWERED, Attribution
 
 STEP_NS: Final = NS
@@ -208,9 +208,7 @@ class Watch:
 
     async def _give_up(self, slots: Iterable[Slot], why: Why) -> None:
         how, reason = why
-        results = [
-            Result(slot=s, missed=ProbeMissed(slot=s.id, how=how, reason=reason, scheduled_at=s.scheduled_at)) for s in slots
-        ]
+        results = [Result(slot=s, missed=self._prober.subject.missed(s, how, reason)) for s in slots]
         if not results:
             return
         gone = {result.slot.id for result in results}

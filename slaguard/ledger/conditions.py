@@ -90,13 +90,18 @@ SLOTS: Final = Relation(
         "sent_at": "s.scheduled_at",
         "scheduled_at": "s.scheduled_at",
         "recorded_at": "s.recorded_at",
+        "vendor": "s.vendor",
+        "model_requested": "s.model_requested",
         "outcome": f"CAST({OUTCOME_CODE[Outcome.UNMEASURED]} AS BIGINT)",
         "attribution": f"CAST({list(Attribution).index(Attribution.OWN_PROBE)} AS BIGINT)",
         "source": f"CAST({list(Source).index(Source.PROBE)} AS BIGINT)",
     },
     lenient=True,
 )
-"""Planned calls without a result: unmeasured, by our own doing, at the time they were due."""
+"""Planned calls without a result: unmeasured, by our own doing, at the time they were due.
+
+A record that does not say whom it would have asked belongs to every vendor.
+"""
 
 
 # ── conditions ──────────────────────────────────────────────────────────────────────────────────────────────────────

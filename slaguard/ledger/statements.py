@@ -107,8 +107,9 @@ def _slots(counts: Counts, sources: Sources) -> Sql:
     start, end = counts.span
     as_of = counts.as_of
     slots = Sql(
-        f" FROM (SELECT slot, golden_item, scheduled_at, recorded_at, known_at FROM {sources.probe_planned}"  # noqa: S608 - ours
-        f" UNION ALL SELECT m.slot, CAST(NULL AS VARCHAR), m.scheduled_at, m.recorded_at, m.known_at"
+        " FROM (SELECT slot, golden_item, scheduled_at, vendor, model_requested, recorded_at, known_at"  # noqa: S608 - ours
+        f" FROM {sources.probe_planned} UNION ALL"
+        " SELECT m.slot, CAST(NULL AS VARCHAR), m.scheduled_at, m.vendor, m.model_requested, m.recorded_at, m.known_at"
         f" FROM {sources.probe_missed} AS m WHERE NOT EXISTS"
         f" (SELECT 1 FROM {sources.probe_planned} AS p WHERE p.slot = m.slot AND p.known_at <= ?)) AS s",
         (as_of,),

@@ -10,7 +10,7 @@ from typing import Final
 from slaguard.probes.golden import GoldenItem, GoldenSet
 from slaguard.probes.plan import Slot
 from slaguard.providers.base import Reply
-from slaguard.records import NS_PER_MS, Observation, ProbeMissed, RawFacts, Record, Score, classify
+from slaguard.records import NS_PER_MS, Observation, ProbeMissed, ProbePlanned, RawFacts, Record, Score, classify
 from slaguard.scorers.base import Scorer
 from slaguard.terms import ANSWERED, Source
 
@@ -34,6 +34,28 @@ class Subject:
     vendor: str
     model: str
     golden: GoldenSet
+
+    def planned(self, slot: Slot) -> ProbePlanned:
+        """Return the record that says that a slot will be asked."""
+        return ProbePlanned(
+            slot=slot.id,
+            agreement=self.agreement,
+            golden_item=slot.item,
+            scheduled_at=slot.scheduled_at,
+            vendor=self.vendor,
+            model_requested=self.model,
+        )
+
+    def missed(self, slot: Slot, how: str, reason: str) -> ProbeMissed:
+        """Return the record that says why a slot was not asked: ``shed`` or ``lost``, and the reason."""
+        return ProbeMissed(
+            slot=slot.id,
+            how=how,
+            reason=reason,
+            scheduled_at=slot.scheduled_at,
+            vendor=self.vendor,
+            model_requested=self.model,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from slaguard.probes.observe import Redact, Result, Subject, grade, kept_text, o
 from slaguard.probes.plan import Slot
 from slaguard.probes.spending import Purse
 from slaguard.providers.base import Prompt, Provider, Reply
-from slaguard.records import Clock, ProbeMissed, ProbePlanned, RawFacts, Record
+from slaguard.records import Clock, RawFacts, Record
 from slaguard.scorers.base import Scorer
 from slaguard.terms import Attribution, Grade, Outcome
 
@@ -133,8 +133,7 @@ class Prober:
                 run.settled.clear()
                 aside = self.set_aside(slot)
             if aside is None:
-                missed = ProbeMissed(slot=slot.id, how="shed", reason="budget", scheduled_at=slot.scheduled_at)
-                await run.results.put(Result(slot=slot, missed=missed))
+                await run.results.put(Result(slot=slot, missed=self.subject.missed(slot, "shed", "budget")))
                 continue
             run.set_aside[slot.id] = aside
             window.append(slot)
@@ -158,8 +157,7 @@ class Prober:
 
     def planned(self, slots: Iterable[Slot]) -> list[Record]:
         """Return the records that say that these slots will be asked."""
-        agreement = self.subject.agreement
-        return [ProbePlanned(slot=s.id, agreement=agreement, golden_item=s.item, scheduled_at=s.scheduled_at) for s in slots]
+        return [self.subject.planned(slot) for slot in slots]
 
     async def _release(self, window: list[Slot], run: _Run) -> None:
         """Plan a window of slots: they are asked only once that is on disk."""
@@ -238,7 +236,7 @@ class Prober:
         """Write what is known and name the slots that were planned and will not be asked. Repeats count once."""
         batch = list(run.unwritten.values())
         batch += [
-            Result(slot=s, missed=ProbeMissed(slot=s.id, how="lost", reason="own_down", scheduled_at=s.scheduled_at))
+            Result(slot=s, missed=self.subject.missed(s, "lost", "own_down"))
             for s in run.planned.values()
             if s.id not in run.unwritten
         ]

@@ -78,6 +78,8 @@ def slots(records: Sequence[Record], as_of: int) -> dict[str, Row]:
                 "id": record.slot,
                 "logical_request_id": record.slot,
                 "golden_item": item,
+                "vendor": record.vendor,
+                "model_requested": record.model_requested,
                 "outcome": "unmeasured",
                 "attribution": "own_probe",
                 "source": "probe",

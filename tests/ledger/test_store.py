@@ -154,6 +154,22 @@ def test_a_slot_given_up_counts_once_with_or_without_its_plan(store: ColumnStore
     assert count(store, PROBES) == 2
 
 
+def test_a_slot_that_says_whom_it_would_have_asked_belongs_to_no_other_vendor_or_model(store: ColumnStore) -> None:
+    """Two Agreements watched by one agent: what one vendor was not asked says nothing of the other."""
+    planned = replace(PLANNED, vendor="acme", model_requested="large")
+    missed = ProbeMissed(
+        slot="s2", how="lost", reason="own_down", scheduled_at=START + NS, vendor="acme", model_requested="large", recorded_at=1
+    )
+    store.add([planned, missed])
+
+    def found(field: str, value: str) -> int:
+        return count(store, replace(PROBES, where=(Condition(field, (value,)),)))
+
+    assert (found("vendor", "acme"), found("vendor", "borealis")) == (2, 0)
+    assert (found("model_requested", "large"), found("model_requested", "small")) == (2, 0)
+    assert found("region", "eu") == 2, "where it would have been answered nobody knows"
+
+
 def test_a_planned_call_belongs_to_any_scope_but_not_to_another_question(store: ColumnStore) -> None:
     store.add([PLANNED])
 

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.world import FakeBoard, Server, standing_server
+from tests.server.world import FakeBoard, Server, forget, standing_server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def records() -> Iterator[None]:
+    """The records that all tests here look at, closed when the last one is done."""
+    yield
+    forget()
 
 
 @pytest.fixture(scope="session")

@@ -201,6 +201,13 @@ def known() -> tuple[Known, ...]:
     return tuple(found)
 
 
+def forget() -> None:
+    """Let go of the three: DuckDB complains of connections that outlive the interpreter."""
+    for one in known():
+        one.store.close()
+    known.cache_clear()
+
+
 PROBE = ProbeTelemetry(
     name="acme-assistant/acme-large", agreement="acme-assistant", vendor="Acme AI", model="acme-large", every_ms=300_000,
     requests=13_920, failures=3, lost={"own_down": 9, "crash": 1}, shed={"budget": 4}, last_at=NOW - 40 * NS,
