@@ -18,7 +18,9 @@ from slaguard.providers.base import Provider
 from slaguard.records import NULL, Clock, Span
 from slaguard.terms import Source
 
-_FIELDS: Final = ("model_requested", "attributes.agreement", "input_tokens", "output_tokens")
+_FIELDS: Final = ("model_requested", "attributes.agreement", "input_tokens", "output_tokens", "status")
+_CONNECTED: Final = "attributes.connect_ms"
+"""Every call that was on a connection has it; a planned question that was never asked has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Call:
     model: str
     asked: int | None
     answered: int | None
+    status: int | None
 
 
 Payer = tuple[ProbeSettings, Cost, Decimal | None]
@@ -40,12 +43,12 @@ Calls = Callable[[str, Span], Sequence[Call]]
 def calls_in(store: ColumnStore, vendor: str, span: Span, as_of: int) -> list[Call]:
     """Return the calls that probes made to a vendor in a span of UTC nanoseconds."""
     where = (Condition("vendor", values=(vendor,)),)
-    found = store.rows(Counts(Source.PROBE, span, as_of, where, (), ()), _FIELDS)
-    columns = zip(*(found[name] for name in _FIELDS), strict=True)
+    found = store.rows(Counts(Source.PROBE, span, as_of, where, (), ()), (*_FIELDS, _CONNECTED))
+    columns = zip(*(found[name] for name in (*_FIELDS, _CONNECTED)), strict=True)
     return [
-        Call(str(agreement), str(model), _count(asked), _count(answered))
-        for model, agreement, asked, answered in columns
-        if model is not None  # a planned question that was never asked costs nothing
+        Call(str(agreement), str(model), _count(asked), _count(answered), _count(status))
+        for model, agreement, asked, answered, status, connected in columns
+        if connected is not None
     ]
 
 
@@ -127,7 +130,7 @@ def _spent(calls: Iterable[Call], payers: list[Payer]) -> Decimal:
     most = max((m for _, _, m in payers if m is not None), default=Decimal(0))
     total = Decimal(0)
     for call in calls:
-        cost = by_probe.get((call.agreement, call.model))
-        known = cost.of_tokens(call.asked, call.answered) if cost is not None else None
+        cost = by_probe.get((call.agreement, call.model), Cost())
+        known = cost.of_call(call.asked, call.answered, sent=True, status=call.status)
         total += most if known is None else known
     return total

@@ -17,17 +17,16 @@ from rich.progress import Progress
 from slaguard.cli.clock import SystemClock
 from slaguard.cli.event_loop import new_event_loop
 from slaguard.cli.probe_text import Preview, Summary, calls_in, month_of, preview_json, preview_text, summary_json, summary_text
-from slaguard.cli.probing import Prepared, prepare, spent_before
+from slaguard.cli.probing import Prepared, prepare
 from slaguard.config import Secret, SecretRef
 from slaguard.errors import ConfigError
-from slaguard.ledger.rowlog import RowLog
 from slaguard.ledger.seal import seal_due
+from slaguard.ledger.writers import open_writer
 from slaguard.probes.control import control_of
 from slaguard.probes.observe import Result
 from slaguard.probes.plan import Slot, once
 from slaguard.probes.run import Prober, Tally
-from slaguard.probes.spending import Purse
-from slaguard.providers.base import Prompt, Request
+from slaguard.providers.base import Prompt
 from slaguard.records import NS_PER_MS, Clock
 from slaguard.redact import Redactor
 from slaguard.terms import ANSWERED
@@ -53,8 +52,8 @@ def probe(  # noqa: PLR0913 - the verb's options
 
     Example: slaguard probe acme.yaml --config slaguard.yaml --once
     """
-    if ask_once == dry_run:
-        msg = "probe needs one of two things\n    say --once to ask now, or --dry-run to see what would be asked"
+    if not ask_once and not dry_run:
+        msg = "probe needs to know what to do\n    say --once to ask now, or --dry-run to see what would be asked"
         raise ConfigError(msg)
     clock = SystemClock()
     prepared = prepare(agreement, config, model)
@@ -113,9 +112,9 @@ async def _ask(prepared: Prepared, drawn: tuple[Slot, ...], ledger: Path, clock:
     key = prepared.secret()
     transport = prepared.transport(clock)
     provider = prepared.provider(key, transport)
-    purse = _purse(prepared, _prompt(prepared, drawn[0]), provider.request, ledger, clock)
+    purse = prepared.purse(provider, ledger, clock)
     control = prepared.config.control
-    with RowLog.open(ledger, clock=clock) as log, _bar(len(drawn)) as advance:
+    with open_writer(ledger, "probe", clock=clock) as log, _bar(len(drawn)) as advance:
         async with transport:
             prober = Prober(
                 subject=prepared.subject,
@@ -133,16 +132,6 @@ async def _ask(prepared: Prepared, drawn: tuple[Slot, ...], ledger: Path, clock:
             tally = await prober.run(drawn)
         seal_due(log, every_ns=prepared.config.ledger.seal_every * NS_PER_MS)
     return tally
-
-
-def _purse(prepared: Prepared, prompt: Prompt, request: Callable[[Prompt], Request], ledger: Path, clock: Clock) -> Purse:
-    asked = request(prompt)
-    purse = Purse.of(prepared.probe, prompt, asked)
-    most = purse.most(asked, prompt)
-    if most is None:
-        return purse
-    spent = spent_before(prepared, ledger, clock.read().wall_ns, most)
-    return Purse.of(prepared.probe, prompt, asked, spent=spent)
 
 
 class _bar:  # noqa: N801 - used as a function

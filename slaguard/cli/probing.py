@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 
+from slaguard.agent.purses import Call, Purses, calls_in
 from slaguard.agent.settings import ProbeSettings, Settings
 from slaguard.cli.board import deploy
 from slaguard.cli.deployment import load_config, secret
 from slaguard.config import Config, Probe, Secret, Vendor
 from slaguard.errors import ConfigError, ProbeError
-from slaguard.ledger.read import open_store
-from slaguard.ledger.schema import ROWS_NAME
+from slaguard.ledger.judge import opened
 from slaguard.probes.golden import GoldenSet, load_golden
 from slaguard.probes.observe import Subject
-from slaguard.probes.spending import budget_span, spent_on
+from slaguard.probes.spending import Purse
 from slaguard.providers.addresses import AddressPolicy
 from slaguard.providers.base import Endpoint, Provider
 from slaguard.providers.find import find_adapter
 from slaguard.providers.transport import HttpTransport
-from slaguard.records import Clock
+from slaguard.records import Clock, Span
 from slaguard.scorers.base import Scorer
 from slaguard.scorers.find import find_scorers
-from slaguard.spec.load import load
+from slaguard.spec.load import Loaded, load
 from slaguard.spec.model import Agreement
 
 
@@ -32,13 +31,18 @@ from slaguard.spec.model import Agreement
 class Prepared:
     """A probe with everything it needs but a connection; nothing has been opened."""
 
-    agreement: Agreement
+    loaded: Loaded
     config: Config
     vendor: Vendor
     probe: Probe
     subject: Subject
     scorers: Mapping[str, Scorer]
     folder: Path
+
+    @property
+    def agreement(self) -> Agreement:
+        """The Agreement."""
+        return self.loaded.agreement
 
     @property
     def golden(self) -> GoldenSet:
@@ -57,6 +61,25 @@ class Prepared:
     def transport(self, clock: Clock) -> HttpTransport:
         """Return the way to the vendor, not yet entered."""
         return transports(clock)(self.vendor.base_url, self.vendor)
+
+    def purse(self, provider: Provider, ledger: Path, clock: Clock) -> Purse:
+        """Return what may be spent: of the probe's budget and of its vendor's, less what the ledger says is gone.
+
+        Raises:
+            ProbeError: there is a budget, and nothing says what a call costs.
+            ConfigError: the vendor's budget is in another currency than the price.
+            LedgerError: the ledger cannot be read.
+
+        """
+
+        def calls(vendor: str, span: Span) -> list[Call]:
+            with opened(ledger) as store:
+                return calls_in(store, vendor, span, clock.read().wall_ns)
+
+        mine = ProbeSettings(
+            loaded=self.loaded, probe=self.probe, vendor=self.vendor, key=None, subject=self.subject, scorers=self.scorers
+        )
+        return Purses(clock, calls).fill([mine], [provider])[0]
 
     def provider(self, key: Secret | None, transport: HttpTransport) -> Provider:
         """Return the adapter that speaks to the vendor."""
@@ -79,7 +102,7 @@ def prepare(agreement: Path, config: Path, model: str | None) -> Prepared:
     probe = settings.probe(loaded.agreement.name, model)
     subject, scorers = _subject(loaded.agreement, agreement, probe)
     return Prepared(
-        agreement=loaded.agreement,
+        loaded=loaded,
         config=settings,
         vendor=vendor,
         probe=probe,
@@ -171,17 +194,3 @@ def _graded_as_agreed(golden: GoldenSet, agreement: Agreement) -> GoldenSet:
         msg = f"{agreement.name}: several scorers are named for {golden.id}: {there}\n    agree on one of them"
         raise ProbeError(msg)
     return replace(golden, scorers=dict.fromkeys((None, *golden.scorers), other[0]))
-
-
-def spent_before(prepared: Prepared, ledger: Path, now_ns: int, most: Decimal) -> Decimal:
-    """Return what this budget's day or month has cost already, by the ledger; a call of unknown cost at its most.
-
-    Raises:
-        LedgerError: the ledger cannot be read.
-
-    """
-    budget = prepared.probe.budget
-    if budget is None or not (ledger / ROWS_NAME).exists():
-        return Decimal(0)
-    with open_store(ledger) as store:
-        return spent_on(store.observations(), prepared.subject, prepared.probe, budget_span(budget, now_ns), most)

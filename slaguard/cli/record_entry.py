@@ -43,6 +43,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _QUOTED = re.compile(r'"(when|start|end|by|reference|exclusion|state|severity|source|id|kind|type)"')
 _WITH_ZONE = re.compile(r".*\d(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+_TO_THE_MINUTE = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d)([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d)?\Z", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 
@@ -147,7 +148,7 @@ def _time(name: str, text: str, zone_name: str | None) -> str:
     """Return a time as a facts file has it: as typed where it names its zone, else read on the zone's clock."""
     text = text.strip()
     if _WITH_ZONE.match(text):
-        return text
+        return _TO_THE_MINUTE.sub(r"\1:00\2", text)
     if _DAY.match(text):
         raise ConfigError(f"--{name} {text}: a day is no time\n    write the time of day too: {text}T09:00")
     if not _LOCAL.match(text):

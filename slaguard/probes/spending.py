@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,10 +10,9 @@ from typing import Any, Final
 
 from slaguard.config import Budget, Price, Probe
 from slaguard.errors import ProbeError
-from slaguard.probes.observe import Subject
 from slaguard.providers.base import Prompt, Reply, Request
-from slaguard.records import NS, Observation, Span
-from slaguard.terms import Money, Source
+from slaguard.records import NS, Span
+from slaguard.terms import Money
 
 _MILLION: Final = 1_000_000
 _LIMITS: Final = ("max_tokens", "max_completion_tokens")
@@ -50,11 +49,18 @@ class Cost:
         return self.ceiling.amount if self.ceiling is not None else None
 
     def of_reply(self, reply: Reply) -> Decimal | None:
-        """Return what a call cost by the vendor's own count of tokens; None where either is not known."""
-        return self.of_tokens(reply.input_tokens, reply.output_tokens)
+        """Return what a call cost; None where price or counts are not known."""
+        sent = reply.exchange.sent_ns is not None
+        return self.of_call(reply.input_tokens, reply.output_tokens, sent=sent, status=reply.facts.status)
 
-    def of_tokens(self, asked: int | None, answered: int | None) -> Decimal | None:
-        """Return what so many tokens cost; None where price or counts are not known."""
+    def of_call(self, asked: int | None, answered: int | None, *, sent: bool, status: int | None) -> Decimal | None:
+        """Return what a call cost by the vendor's own count of tokens; None where price or counts are not known.
+
+        A call that was never on a connection, or was turned away with an error status, costs nothing: vendors bill
+        answers. Else an outage would use up the budget with which it is watched.
+        """
+        if not sent or (status is not None and status >= 400):
+            return Decimal(0)
         if self.price is None or asked is None or answered is None:
             return None
         return (self.price.input.amount * asked + self.price.output.amount * answered) / _MILLION
@@ -107,20 +113,6 @@ class Purse:
         self._cost = cost
         self._allowances = allowances
         self._spent = Decimal(0)
-
-    @classmethod
-    def of(cls, probe: Probe, prompt: Prompt, request: Request, *, spent: Decimal = Decimal(0)) -> Purse:
-        """Return the purse of a probe, `spent` of its budget gone already.
-
-        Raises:
-            ProbeError: there is a budget, and nothing says what a call costs.
-
-        """
-        cost = Cost.of(probe)
-        if probe.budget is None:
-            return cls(cost)
-        require_cost(cost.most(request, prompt), probe.budget, probe.model)
-        return cls(cost, Allowance(probe.budget.amount.amount, spent=spent))
 
     def most(self, request: Request, prompt: Prompt) -> Decimal | None:
         """Return what a call can cost at most; None if that is not known."""
@@ -178,16 +170,3 @@ def budget_span(budget: Budget, now_ns: int) -> Span:
         start = start.replace(day=1)
         end = (start + timedelta(days=32)).replace(day=1)
     return int(start.timestamp()) * NS, int(end.timestamp()) * NS
-
-
-def spent_on(observations: Iterable[Observation], subject: Subject, probe: Probe, span: Span, most: Decimal) -> Decimal:
-    """Return what probes of a model have cost in a span; a call without the vendor's count is taken at `most`."""
-    cost = Cost.of(probe)
-    total = Decimal(0)
-    for one in observations:
-        if one.source is not Source.PROBE or one.sent_at is None or not span[0] <= one.sent_at < span[1]:
-            continue
-        if (one.vendor, one.model_requested, one.attributes.get("agreement")) == (subject.vendor, probe.model, probe.agreement):
-            known = cost.of_tokens(one.input_tokens, one.output_tokens)
-            total += most if known is None else known
-    return total

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.agent.simulation import JumpingClock, simulate
 from tests.agent.world import HOUR, MINUTE, OCTOBER, World, script, world
 
@@ -16,7 +14,7 @@ def lived(folder: Path, change: Any, **settings: str) -> tuple[World, str | None
     clock = JumpingClock(OCTOBER)
 
     async def live() -> tuple[World, str | None]:
-        async with world(folder, script(), clock=clock, settings={"every": "10m"} | settings) as found:
+        async with world(folder, script(), clock=clock, settings={"every": "30m"} | settings) as found:
             async with found.agent() as agent:
                 await clock.sleep_until(OCTOBER + 110 * MINUTE)
                 change(found)
@@ -32,38 +30,56 @@ def test_a_configuration_that_says_the_same_disturbs_nobody(tmp_path: Path) -> N
     found, answer = lived(tmp_path, lambda _: None)
     assert answer is None
     books = found.books()
-    assert (len(books.observations), books.missed) == (24, [])
+    assert (len(books.observations), books.missed) == (8, [])
     assert found.snapshots[-1].telemetry.reload_successful
 
 
-BROKEN = {
+BROKEN: dict[str, Any] = {
     "a broken file": lambda w: (w.folder / "slaguard.yaml").write_text("ledger: {path: ledger}\nnonsense: 1\n"),
     "a broken Agreement": lambda w: (w.folder / "acme.yaml").write_text("kind: Agreement\n"),
     "no Agreement": lambda w: (w.folder / "acme.yaml").unlink(),
-    "a missing key": lambda w: w.configure(every="10m", vendor=", key: env:SLAGUARD_NO_SUCH_KEY"),
-    "a budget that nothing can keep": lambda w: w.configure(every="10m", probe=", budget: {amount: 1.00 EUR, per: day}"),
-    "a denied address": lambda w: w.configure(every="10m", base_url="https://169.254.169.254/v1"),
+    "a missing key": lambda w: w.configure(every="30m", vendor=", key: env:SLAGUARD_NO_SUCH_KEY"),
+    "a budget that nothing can keep": lambda w: w.configure(every="30m", probe=", budget: {amount: 1.00 EUR, per: day}"),
+    "a denied address": lambda w: w.configure(every="30m", base_url="https://169.254.169.254/v1"),
     "money of two kinds": lambda w: w.configure(
-        every="10m", vendor=", budget: {amount: 1.00 USD, per: day}", probe=', price: {input: "1 EUR", output: "1 EUR"}'
+        every="30m", vendor=", budget: {amount: 1.00 USD, per: day}", probe=', price: {input: "1 EUR", output: "1 EUR"}'
     ),
-    "an unknown question set": lambda w: w.configure(every="10m", probe=", golden_set: nothing@1"),
-    "a probe for nobody": lambda w: w.configure(every="10m", more="  - {agreement: other, model: m, every: 5m}"),
+    "an unknown question set": lambda w: w.configure(every="30m", probe=", golden_set: nothing@1"),
+    "a probe for nobody": lambda w: w.configure(every="30m", more="  - {agreement: other, model: m, every: 5m}"),
 }
 
 
-@pytest.mark.parametrize("change", BROKEN.values(), ids=list(BROKEN))
-def test_what_is_refused_changes_nothing(tmp_path: Path, change: Any) -> None:
-    found, answer = lived(tmp_path, change)
-    assert answer
-    assert "\n    " in answer, "it says how to mend it"
+def test_whatever_is_refused_changes_nothing(tmp_path: Path) -> None:
+    """One agent meets them all, one after the other."""
+    clock = JumpingClock(OCTOBER)
+    answers: dict[str, str | None] = {}
+
+    async def live() -> World:
+        async with world(tmp_path, script(), clock=clock, settings={"every": "30m"}) as found:
+            agreement = (found.folder / "acme.yaml").read_text()
+            async with found.agent() as agent:
+                for n, (name, change) in enumerate(BROKEN.items(), 1):
+                    await clock.sleep_until(OCTOBER + n * 25 * MINUTE)
+                    found.configure(every="30m")
+                    (found.folder / "acme.yaml").write_text(agreement)
+                    change(found)
+                    answers[name] = await agent.reload()
+                    assert not found.snapshots[-1].telemetry.reload_successful
+                await clock.sleep_until(OCTOBER + 4 * HOUR)
+            return found
+
+    found = simulate(clock, live())
+    assert len(found.events("reload_refused")) == len(answers) == len(BROKEN)
+    assert [name for name, answer in answers.items() if not answer] == []
+    assert [name for name, answer in answers.items() if "\n    " not in str(answer)] == [], "it says how to mend it"
+    assert len(set(answers.values())) == len(BROKEN), "each for its own reason"
     books = found.books()
-    assert (len(books.observations), books.missed) == (24, [])
-    assert not found.snapshots[-1].telemetry.reload_successful
-    assert len(found.events("reload_refused")) == 1
+    books.balance(OCTOBER + 4 * HOUR)
+    assert (len(books.observations), books.missed) == (8, [])
 
 
 def test_another_spacing_begins_after_what_is_planned(tmp_path: Path) -> None:
-    found, answer = lived(tmp_path, lambda w: w.configure(every="2m"))
+    found, answer = lived(tmp_path, lambda w: w.configure(every="2m"), every="10m")
     assert answer is None
     books = found.books()
     assert books.missed == []
@@ -98,7 +114,8 @@ def test_a_probe_that_is_taken_out_gives_up_by_name_what_it_planned(tmp_path: Pa
 
 def test_a_probe_that_joins_has_no_past(tmp_path: Path) -> None:
     more = "  - {agreement: acme-chat, model: acme-small, every: 2m}"
-    found, answer = lived(tmp_path, lambda w: w.configure(every="10m", more=more, evaluate_every="1h"))
+    pace = {"every": "10m", "evaluate_every": "1h"}
+    found, answer = lived(tmp_path, lambda w: w.configure(more=more, **pace), **pace)
     assert answer is None
     books = found.books()
     assert books.missed == []

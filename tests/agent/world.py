@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
@@ -16,12 +16,13 @@ from slaguard.agent.crew import Seams
 from slaguard.agent.log import EventLog
 from slaguard.agent.settings import Settings
 from slaguard.cli.probing import prepare_all, transports
+from slaguard.errors import LedgerError
 from slaguard.evaluation.snapshot import Snapshot
 from slaguard.ledger.read import open_store
 from slaguard.ledger.rowlog import RowLog
 from slaguard.probes.control import Control
 from slaguard.providers.simulated import Fault, Latency, Script, Segment, SimulatedVendor, Window, read_questions
-from slaguard.records import NS, Observation, ProbeMissed, ProbePlanned
+from slaguard.records import NS, Observation, ProbeMissed, ProbePlanned, Record
 from tests.agent.simulation import JumpingClock
 
 MINUTE = 60 * NS
@@ -29,6 +30,8 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 OCTOBER = 1_790_805_600 * NS
 """2026-10-01T00:00 in Berlin, which is 22:00 UTC of the day before."""
+NOVEMBER = OCTOBER + 745 * HOUR
+"""Berlin's October has an hour more than 31 days: the clock goes back on the 25th."""
 FAST = Latency(first_byte_ms=100.0, generation_ms=400.0, sigma=0.1)
 GOOD = Segment(start_ns=OCTOBER, revision="r1", fingerprint="fp_1", other_accuracy=1.0, latency=FAST)
 CONFIG = """\
@@ -96,7 +99,7 @@ class World:
     clock: JumpingClock
     vendor: SimulatedVendor
     lines: list[str] = field(default_factory=list)
-    snapshots: list[Snapshot] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list, repr=False)
     control: Control | None = None
     _keys: Any = field(default_factory=itertools.count)
 
@@ -115,24 +118,40 @@ class World:
     def entropy(self, size: int) -> bytes:
         return next(self._keys).to_bytes(8, "big") * (size // 8 + 1) if size != 32 else bytes(range(32))
 
-    @asynccontextmanager
-    async def agent(self, **seams: Any) -> AsyncIterator[Agent]:
-        """Run an agent while the context is open; at its end it is stopped and must have ended well."""
+    async def hire(self, **seams: Any) -> Agent:
+        """Return an agent that is prepared and not yet running."""
         rows = RowLog.open(self.ledger, clock=self.clock)
         settings = self.load()
         given: dict[str, Any] = {
             "clock": self.clock, "transports": transports(self.clock), "entropy": self.entropy, "load": self.load,
             "publish": self.snapshots.append, "control": lambda _: self.control,
         }  # fmt: skip
-        log = EventLog(self.lines.append, self.clock)
-        agent = Agent(settings, rows, Seams(**(given | seams)), log)
+        agent = Agent(settings, rows, Seams(**(given | seams)), EventLog(self.lines.append, self.clock))
         await agent.prepare()
+        return agent
+
+    @asynccontextmanager
+    async def agent(self, **seams: Any) -> AsyncIterator[Agent]:
+        """Run an agent while the context is open; at its end it is stopped and must have ended well."""
+        agent = await self.hire(**seams)
         task = asyncio.create_task(agent.run())
         try:
             yield agent
         finally:
             agent.stop()
             await task
+
+    @asynccontextmanager
+    async def killed(self, **seams: Any) -> AsyncIterator[Agent]:
+        """Run an agent while the context is open, then end it as SIGKILL does: nothing more is written."""
+        agent = await self.hire(**seams)
+        run = asyncio.create_task(agent.run())
+        yield agent
+        tasks = {*agent._tasks, run}
+        agent._rows.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def live(self, until: int, **seams: Any) -> None:
         """Run an agent until a moment."""
@@ -161,4 +180,16 @@ async def world(
         yield found
 
 
-Story = Callable[[World], Any]
+class FullAt:
+    """A row log whose disk is full between two moments; `code` says what else may be wrong with it."""
+
+    def __init__(self, rows: RowLog, clock: JumpingClock, span: tuple[int, int], code: str = "E-DISK-FULL") -> None:
+        self._append = rows.append
+        self._clock = clock
+        self._span = span
+        self._code = code
+
+    def __call__(self, records: list[Record], payloads: Any = None) -> Any:
+        if self._span[0] <= self._clock.now < self._span[1]:
+            raise LedgerError(f"ledger: {self._code}  nothing of this append was kept\n    make room")
+        return self._append(records, payloads)

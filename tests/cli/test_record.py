@@ -141,6 +141,7 @@ def test_one_moment_written_in_two_zones_is_one_record(typed: Typing, ledger: Pa
     typed("invoice", "--when", "2026-11-03T09:00:00+01:00")
     assert "was there already" in typed("invoice", "--when", "2026-11-03T08:00:00Z")
     assert "was there already" in typed("invoice", "--when", "2026-11-03 09:00", "--zone", "Europe/Berlin")
+    assert "was there already" in typed("invoice", "--when", "2026-11-03T09:00+01:00"), "as README and docs/cli.md write it"
     assert len(facts(ledger)) == 1
 
 

@@ -2,7 +2,8 @@
 
 One line of standard input, a moment of simulated time, begins one agent: a fork of this process, so that many of them start
 quickly. Its first line is its process id; then one line of JSON an acknowledgement: the moment, and the kind and slot of each
-record that was on disk by then. After its death this process writes ``null``.
+record that was on disk by then; and one line when a sealing begins, and one when it ends: how many rows it has sealed.
+After its death this process writes ``null``.
 """
 
 import json
@@ -48,7 +49,16 @@ async def _watched(found: World, clock: JumpingClock) -> None:
             say([clock.now, named(records)])
             return ack
 
+        seal = agent._seal
+
+        def sealing() -> None:
+            before = agent._rows.sealed_through
+            say({"sealing": True, "rows": 0})
+            seal()
+            say({"sealing": False, "rows": agent._rows.sealed_through - before})
+
         agent._rows.append = acknowledged  # type: ignore[assignment, method-assign]
+        agent._seal = sealing  # type: ignore[method-assign]
         await clock.sleep_until(clock.now + DAY)
 
 

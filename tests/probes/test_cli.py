@@ -275,11 +275,16 @@ def test_a_missing_secret_is_named_and_nothing_is_written(
     assert not (folder / "ledger").exists()
 
 
-@pytest.mark.parametrize("words", [(), ("--once", "--dry-run")])
-def test_it_must_be_said_whether_to_ask_or_to_look(folder: Path, capsys: Capture, words: tuple[str, ...]) -> None:
+def test_it_must_be_said_whether_to_ask_or_to_look(folder: Path, capsys: Capture) -> None:
     configure(folder, "https://api.acme.example/v1")
-    assert probe(*words) == 2
+    assert probe() == 2
     assert "say --once to ask now, or --dry-run" in capsys.readouterr().err
+
+
+def test_looking_wins_over_asking(folder: Path, capsys: Capture) -> None:
+    configure(folder, "https://api.acme.example/v1")
+    assert probe("--once", "--dry-run") == 0
+    assert "sent       nothing" in capsys.readouterr().out
 
 
 def test_files_that_are_not_there_are_named(folder: Path, capsys: Capture) -> None:

@@ -17,7 +17,7 @@ from slaguard.config import Probe
 from slaguard.errors import LedgerError
 from slaguard.ledger.read import open_store
 from slaguard.ledger.rowlog import RowLog
-from slaguard.probes.spending import Purse
+from slaguard.probes.spending import Allowance, Cost, Purse
 from slaguard.providers.base import Prompt, Reply
 from slaguard.providers.simulated import Fault, Script, Segment, Window
 from slaguard.records import NS_PER_MS, Observation, ProbeMissed, ProbePlanned, Record, Score
@@ -319,8 +319,8 @@ def test_no_more_is_spent_than_the_budget_and_what_is_not_asked_is_written_down(
     async def ask() -> tuple[Any, int]:
         async with rig(400) as setting:
             prober = setting.prober(kept.append)
-            prompt = setting.golden.prompt(next(iter(setting.golden.items.values())), "acme-large")
-            purse = Purse.of(config, prompt, prober.provider.request(prompt))
+            assert config.budget is not None
+            purse = Purse(Cost.of(config), Allowance(config.budget.amount.amount))
             return await replace(prober, purse=purse).run(setting.slots), len(setting.vendor.truth)
 
     tally, sent = asyncio.run(ask())

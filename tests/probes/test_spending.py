@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slaguard.config import Probe
+from slaguard.agent.purses import calls_in
+from slaguard.config import Budget, Probe
 from slaguard.errors import ProbeError
-from slaguard.probes.golden import load_golden
-from slaguard.probes.observe import Subject
-from slaguard.probes.spending import Allowance, Cost, Purse, budget_span, spent_on
+from slaguard.ledger.store import ColumnStore
+from slaguard.probes.spending import Allowance, Cost, Purse, budget_span, require_cost
 from slaguard.providers.base import Exchange, Prompt, Reply, Request
-from slaguard.records import Instant, Observation, RawFacts
+from slaguard.records import Instant, Observation, ProbePlanned, RawFacts
 from slaguard.terms import Attribution, Outcome, Source
 
 REQUEST = Request(url="https://api.acme.example/v1", headers=(), body=b"x" * 1000)
@@ -28,9 +29,14 @@ def probe(**more: Any) -> Probe:
     return Probe.model_validate({"agreement": "acme-chat", "model": "m", "every": "5m", **more})
 
 
-def reply(asked: int | None, answered: int | None) -> Reply:
-    exchange = Exchange(started=Instant(0, 0, "t"), ended_ns=1)
-    return Reply(exchange=exchange, facts=RawFacts(status=200), input_tokens=asked, output_tokens=answered)
+def purse_of(one: Probe) -> Purse:
+    """The purse of a probe that pays from its own budget alone."""
+    return Purse(Cost.of(one), Allowance(one.budget.amount.amount if one.budget is not None else None))
+
+
+def reply(asked: int | None, answered: int | None, *, sent: int | None = 0, status: int | None = 200) -> Reply:
+    exchange = Exchange(started=Instant(0, 0, "t"), sent_ns=sent, ended_ns=1, status=status)
+    return Reply(exchange=exchange, facts=RawFacts(status=status), input_tokens=asked, output_tokens=answered)
 
 
 def test_a_call_costs_at_most_a_token_a_byte_and_all_the_tokens_it_allows() -> None:
@@ -47,16 +53,16 @@ def test_without_a_limit_of_tokens_or_a_price_the_cost_is_unknown_unless_a_ceili
 
 def test_a_budget_that_cannot_be_kept_is_refused() -> None:
     with pytest.raises(ProbeError, match=r"5\.00 EUR a day cannot be kept"):
-        Purse.of(probe(budget={"amount": "5.00 EUR", "per": "day"}), PROMPT, REQUEST)
+        require_cost(None, Budget.model_validate({"amount": "5.00 EUR", "per": "day"}), "m")
 
 
 def test_a_probe_without_a_budget_has_no_limit() -> None:
-    purse = Purse.of(probe(), PROMPT, REQUEST)
+    purse = purse_of(probe())
     assert all(purse.set_aside(REQUEST, PROMPT) == 0 for _ in range(1000))
 
 
 def test_what_a_call_did_not_cost_is_given_back() -> None:
-    purse = Purse.of(probe(budget={"amount": "0.01 EUR", "per": "day"}, price=PRICE), PROMPT, REQUEST)
+    purse = purse_of(probe(budget={"amount": "0.01 EUR", "per": "day"}, price=PRICE))
     first = purse.set_aside(REQUEST, PROMPT)
     assert first == MOST
     assert purse.set_aside(REQUEST, PROMPT) is None
@@ -66,7 +72,7 @@ def test_what_a_call_did_not_cost_is_given_back() -> None:
 
 
 def test_a_call_whose_cost_nobody_told_keeps_what_was_set_aside() -> None:
-    purse = Purse.of(probe(budget={"amount": "0.01 EUR", "per": "day"}, price=PRICE), PROMPT, REQUEST)
+    purse = purse_of(probe(budget={"amount": "0.01 EUR", "per": "day"}, price=PRICE))
     first = purse.set_aside(REQUEST, PROMPT)
     assert first is not None
     purse.settle(first, reply(None, None))
@@ -82,7 +88,7 @@ def test_a_budget_is_never_overdrawn_whatever_is_settled_when(limit: Decimal, st
         "budget": {"amount": f"{limit:.2f} EUR", "per": "day"},
         "price": {"input": "250.00 EUR", "output": "250.00 EUR"},
     }
-    purse = Purse.of(probe(**settings), PROMPT, REQUEST)
+    purse = purse_of(probe(**settings))
     under_way: list[Decimal] = []
     for take, asked, answered in steps:
         if take and (aside := purse.set_aside(REQUEST, PROMPT)) is not None:
@@ -102,35 +108,47 @@ def test_the_day_and_the_month_of_a_budget_are_utc() -> None:
     assert [ns // 10**9 - 1_793_491_200 for ns in budget_span(month, noon)] == [0, 30 * 86_400]
 
 
-def test_what_was_spent_before_is_counted_from_the_ledger_for_this_probe_alone() -> None:
-    subject = Subject(agreement="acme-chat", vendor="Acme AI", model="m", golden=load_golden("claims-qa@4"))
+@pytest.mark.parametrize(
+    ("back", "cost"),
+    [
+        pytest.param(reply(None, None, sent=None, status=None), Decimal(0), id="never on a connection"),
+        pytest.param(reply(None, None, status=503), Decimal(0), id="turned away"),
+        pytest.param(reply(None, None, status=429), Decimal(0), id="over the rate limit"),
+        pytest.param(reply(None, None, status=None), MOST, id="sent, and nothing came back"),
+        pytest.param(reply(None, None), MOST, id="an answer without a count"),
+    ],
+)
+def test_an_outage_does_not_use_up_the_budget_with_which_it_is_watched(back: Reply, cost: Decimal) -> None:
+    purse = purse_of(probe(budget={"amount": "0.01 EUR", "per": "day"}, price=PRICE))
+    aside = purse.set_aside(REQUEST, PROMPT)
+    assert aside is not None
+    purse.settle(aside, back)
+    assert purse.spent == cost
 
-    def observation(n: int, **more: Any) -> Observation:
-        settings: dict[str, Any] = {
-            "outcome": Outcome.OK,
-            "attribution": Attribution.NONE,
-            "source": Source.PROBE,
-            "via": "agent",
-            "vendor": "Acme AI",
-            "sent_at": 50,
-            "model_requested": "m",
-            "input_tokens": 1000,
-            "output_tokens": 100,
-            "attributes": {"agreement": "acme-chat"},
-        }
-        return Observation(id=f"o{n}", **(settings | more))
 
-    counted = [observation(1), observation(2, output_tokens=None)]
-    others = [
-        observation(3, vendor="Other"),
-        observation(4, model_requested="n"),
-        observation(5, sent_at=100),
-        observation(6, sent_at=None, batch_start=0, batch_end=50),
-        observation(7, source=Source.TRAFFIC),
-        observation(8, attributes={}),
-    ]
-    spent = spent_on([*counted, *others], subject, probe(price=PRICE), (0, 100), Decimal(1))
-    assert spent == Decimal("0.0035") + 1
+def test_what_was_spent_before_is_read_from_the_ledger_and_counts_only_calls_that_were_billed() -> None:
+    call = Observation(
+        id="o1", outcome=Outcome.OK, attribution=Attribution.NONE, source=Source.PROBE, via="agent", vendor="Acme AI",
+        sent_at=50, model_requested="m", status=200, input_tokens=1000, output_tokens=100,
+        attributes={"agreement": "acme-chat", "connect_ms": "3"},
+    )  # fmt: skip
+    with ColumnStore() as store:
+        store.add([
+            call,
+            replace(call, id="o2", input_tokens=None, output_tokens=None),
+            replace(call, id="o3", status=503, input_tokens=None, output_tokens=None),
+            replace(call, id="o4", attributes={"agreement": "acme-chat"}, input_tokens=None, output_tokens=None),
+            replace(call, id="o5", vendor="Other"),
+            replace(call, id="o6", sent_at=100),
+            replace(call, id="o7", source=Source.TRAFFIC),
+            ProbePlanned(
+                slot="s", agreement="acme-chat", golden_item="g", scheduled_at=60, vendor="Acme AI", model_requested="m"
+            ),
+        ])  # fmt: skip
+        calls = calls_in(store, "Acme AI", (0, 100), 1000)
+    cost = Cost.of(probe(price=PRICE))
+    costs = [cost.of_call(c.asked, c.answered, sent=True, status=c.status) for c in calls]
+    assert sorted(costs, key=str) == [Decimal(0), Decimal("0.0035"), None]
 
 
 # ── several budgets over days ───────────────────────────────────────────────────────────────────────────────────────
