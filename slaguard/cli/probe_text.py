@@ -9,6 +9,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final
 
 from slaguard.cli.probing import Prepared
+from slaguard.config import Budget
 from slaguard.probes.run import Tally
 from slaguard.probes.spending import Cost
 from slaguard.providers.base import Prompt, Request
@@ -83,7 +84,7 @@ def preview_text(preview: Preview) -> str:
         ("price", [_price(preview)]),
         ("now", [_sum(preview, preview.calls_now, f"--once would ask {preview.calls_now:,} questions")]),
         ("month", [_sum(preview, preview.calls_month, month)]),
-        ("budget", [_budget(preview)]),
+        ("budget", _budgets(preview)),
         ("sent", ["nothing"]),
     ]
     return "\n".join([head, "", *_aligned(rows)])
@@ -117,10 +118,16 @@ def _sum(preview: Preview, calls: int, words: str) -> str:
     return f"{words}, {cost}"
 
 
-def _budget(preview: Preview) -> str:
-    budget = preview.prepared.probe.budget
-    if budget is None:
-        return "none: nothing limits what is spent"
+def _budgets(preview: Preview) -> list[str]:
+    """Say what limits the spending: the probe's own budget, and its vendor's, which other probes draw on too."""
+    own, shared = preview.prepared.probe.budget, preview.prepared.vendor.budget
+    found = [_budget(preview, own)] if own is not None else []
+    if shared is not None:
+        found.append(f"{_budget(preview, shared)}, with all other probes of {preview.prepared.agreement.vendor}")
+    return found or ["none: nothing limits what is spent"]
+
+
+def _budget(preview: Preview, budget: Budget) -> str:
     if preview.most is None:
         return f"{budget.amount} a {budget.per}: cannot be kept while the price is unknown, so nothing would be asked"
     calls = int(budget.amount.amount // preview.most) if preview.most else None
@@ -129,7 +136,8 @@ def _budget(preview: Preview) -> str:
 
 def preview_json(preview: Preview) -> str:
     """Return the preview for machines: decimal strings, and null for what is not known."""
-    most, budget = preview.most, preview.prepared.probe.budget
+    most = preview.most
+    budget, shared = preview.prepared.probe.budget, preview.prepared.vendor.budget
     body: dict[str, Any] = {
         "schema": "slaguard/probe-preview/v1",
         **_subject(preview.prepared),
@@ -142,6 +150,7 @@ def preview_json(preview: Preview) -> str:
         "cost": None if most is None else _cost(preview, most),
         "calls": {"now": preview.calls_now, "month": preview.calls_month, "period": preview.month},
         "budget": None if budget is None else {"amount": str(budget.amount), "per": budget.per},
+        "vendor_budget": None if shared is None else {"amount": str(shared.amount), "per": shared.per},
         "sent": 0,
     }
     return json.dumps(body, indent=2, ensure_ascii=False)

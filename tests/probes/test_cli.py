@@ -162,6 +162,23 @@ def test_a_budget_is_kept_over_several_runs_of_a_day(vendor: SimulatedVendor, fo
     assert missed
 
 
+def test_the_vendors_budget_limits_a_single_run_too_and_a_look_at_it_says_so(
+    vendor: SimulatedVendor, folder: Path, capsys: Capture
+) -> None:
+    configure(folder, vendor.base_url, more=PRICE)
+    settings = folder / "slaguard.yaml"
+    settings.write_text(
+        settings.read_text().replace("adapter: openai", "adapter: openai, budget: {amount: 0.02 EUR, per: day}")
+    )
+    assert probe("--dry-run") == 0
+    assert re.search(r"budget +0\.02 EUR a day: enough for \d calls, with all other probes of Acme AI", capsys.readouterr().out)
+    assert probe("--once", "--slots", "80") == 0
+    assert "because the budget does not allow them" in capsys.readouterr().out
+    with open_store(folder / "ledger") as store:
+        tokens = [((o.input_tokens or 0) * 25 + (o.output_tokens or 0) * 100) for o in store.observations()]
+    assert sum(tokens) <= 0.02 * 10_000_000
+
+
 @pytest.mark.faults
 def test_an_interrupt_ends_the_run_and_what_was_given_up_is_named(folder: Path) -> None:
     with live_vendor(latency_ms=150) as vendor:
