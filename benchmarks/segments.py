@@ -1,11 +1,17 @@
-"""A month of calls in segments: answered from partials, by a scan, and by DuckDB's own aggregation over the same files.
+"""A month of calls judged from segments, from partials, and DuckDB's own aggregation over the same files.
 
     .venv/bin/python benchmarks/segments.py                        # two million calls, about a minute
     .venv/bin/python benchmarks/segments.py --records 10000000     # the goals' size
     .venv/bin/python benchmarks/segments.py --curve                # 100,000 to 10 million
 
-Prints ratios, which mean something on another machine, and writes nothing but its own temporary folder. Every way runs in
-a process of its own, in turns, so that the peak of memory is that way's alone; the answers of all ways are compared.
+A real Agreement is judged (`ledger.judge.judge`): uptime by minutes with two exclusions, a share of failures and a 95th
+percentile, all with the Profiles that ship, with announced maintenance and coverage from a second writer in the ledger.
+Measured is all from opening the ledger to the Evaluation, in processor seconds of one thread, with its split into opening,
+answering the Demands and judging (`evaluate`); the Agreement is loaded before. The peer is asked two statements: outcomes
+by minute, and the percentile. Ratios mean something on another machine; seconds do not.
+
+Every way runs in a process of its own, in turns, so that the peak of memory is that way's alone. Evidence and results of
+all our ways are compared, byte by byte. Nothing is written but a temporary folder.
 """
 
 from __future__ import annotations
@@ -21,18 +27,24 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
-from typing import Final
+from time import perf_counter, process_time
+from typing import Any, Final, cast
 
 import duckdb
 
 from slaguard import __version__
-from slaguard.evaluation.demands import Condition, Counts, Demands, Mark
+from slaguard.evaluation.demands import Demands
+from slaguard.ledger.judge import MEMORY, judge
 from slaguard.ledger.manifest import Manifest
 from slaguard.ledger.partials import NAME
 from slaguard.ledger.read import open_store
+from slaguard.ledger.rowlog import RowLog
 from slaguard.ledger.segment import COLUMNS
-from slaguard.records import NS
+from slaguard.ledger.store import ColumnStore
+from slaguard.records import NS, Coverage, Evidence, Fact, Instant
+from slaguard.spec.library import Shelves
+from slaguard.spec.load import loads
+from slaguard.spec.resolve import resolve
 from slaguard.terms import Attribution, Outcome, Source
 
 START: Final = 1_790_812_800 * NS
@@ -43,53 +55,80 @@ SEGMENT: Final = 100_000
 ORIGIN: Final = "slaguard/00000000c0ffee00"
 CURVE: Final = (100_000, 1_000_000, 10_000_000)
 
-NIGHTS: Final = tuple((START + d * 86_400 * NS, START + d * 86_400 * NS + 3600 * NS) for d in range(0, 31, 7))
-DEMANDS: Final = (
-    Counts(  # uptime by minutes, with two exclusions
-        source=Source.TRAFFIC,
-        span=MONTH,
-        as_of=KNOWN,
-        where=(Condition("vendor", ("Acme AI",)),),
-        marks=(Mark((), NIGHTS), Mark((Condition("region", ("us-east",)), Condition("error_code", ("maintenance",))))),
-        keys=("bin", "clock", "outcome", "mask"),
-        bin_ns=60 * NS,
-    ),
-    Counts(  # a percentile of the time to the first token
-        source=Source.TRAFFIC,
-        span=MONTH,
-        as_of=KNOWN,
-        where=(Condition("vendor", ("Acme AI",)), Condition("model_requested", ("acme-large",))),
-        marks=(Mark((), NIGHTS),),
-        keys=("clock", "outcome", "mask", "known", "time_to_first_token"),
-    ),
-)
+DAY: Final = 86_400 * NS
+NIGHTS: Final = tuple((START + d * DAY, START + d * DAY + 3600 * NS) for d in range(0, 31, 7))
+"""Maintenance, announced four days ahead."""
+AGREEMENT: Final = """\
+apiVersion: slaguard/v1
+kind: Agreement
+name: acme-assistant
+version: 1
+vendor: Acme AI
+customer: Example Bank AG
+contract: C-2031
+effective: 2026-08-01
+time_zone: UTC
+period: month
+fee: 12000.00 EUR
+combine: greater_of
+use:
+  - outcomes/server-faults@1
+  - maintenance/announced@1: {clause: Exhibit B 2.4, notice: 72h}
+  - claim/written@1: {days: 30}
+exclusions:
+  - id: regional-maintenance
+    kind: maintenance
+    clause: Exhibit B 2.5
+    asserted_by: vendor
+    selector: {region: us-east, error_code: maintenance}
+    effect: drop_records
+    proof: [request_field]
+objectives:
+  - name: uptime
+    clause: Exhibit B 2.1
+    use: uptime/bad-minutes-in-a-row@1
+    at_least: 99.9%
+    credits: {below 99.9%: 10%, below 99.0%: 25%}
+  - name: errors
+    clause: Exhibit B 2.2
+    use: errors/share-failed@1
+    at_most: 1%
+    credits: {above 1%: 10%}
+  - name: first-token
+    clause: Exhibit B 2.3
+    use: {latency/percentile@1: {field: time_to_first_token, p: 95%}}
+    at_most: 1s
+    credits: {above 1s: 5%}
+"""
 PLAIN: Final = (
-    (
-        f"SELECT (sent_at - {START}) // {60 * NS} AS bin, outcome, region, count(*) AS n FROM calls"
-        f" WHERE sent_at >= {MONTH[0]} AND sent_at < {MONTH[1]} AND vendor = 'Acme AI' GROUP BY 1, 2, 3"
-    ),
-    (
-        "SELECT outcome, time_to_first_token AS ms, count(*) AS n FROM calls"
-        f" WHERE sent_at >= {MONTH[0]} AND sent_at < {MONTH[1]} AND vendor = 'Acme AI' AND model_requested = 'acme-large'"
-        " GROUP BY 1, 2"
-    ),
+    "SELECT minute, outcome, count(*) AS n FROM calls WHERE {month} GROUP BY ALL",
+    "SELECT quantile_disc(time_to_first_token, 0.95) FROM calls WHERE {month}",
 )
-"""What somebody would type who needs both figures once: no time of knowledge, no exclusions, no batches."""
+"""What somebody would type who needs both figures once: no time of knowledge, no exclusions, no batches, no repeats."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One way once: processor and clock seconds of the answers, and the process's peak memory."""
+    """One way once: processor and clock seconds, the processor's part of opening and of answering, and peak memory.
+
+    The rest of the processor seconds is judging: `requirements` and `evaluate`. `hashes` are those of the evidence and of
+    the Evaluation's JSON; none for the peer.
+    """
 
     cpu: float
     seconds: float
+    opening: float
+    answering: float
     peak_mb: float
-    sha256: str
+    hashes: tuple[str, ...]
 
 
 # ── a month of segments ─────────────────────────────────────────────────────────────────────────────────────────────
 def make(home: Path, records: int) -> None:
-    """Write segments of a month's calls in order of time, made by DuckDB (a writer would take a while), with manifests."""
+    """Write segments of a month's calls in order of time, made by DuckDB (a writer would take a while), with manifests.
+
+    Seven calls in a thousand fail, and six of ten in four outages of 12 minutes.
+    """
     folder = home / "segments"
     folder.mkdir(parents=True)
     failed = list(Outcome).index(Outcome.ERROR_500), list(Attribution).index(Attribution.VENDOR)
@@ -136,13 +175,39 @@ def make(home: Path, records: int) -> None:
         columns = ", ".join(f'CAST({made.get(name, "NULL")} AS {kind}) AS "{name}"' for name, (kind, _) in COLUMNS.items())
         path = folder / f"{ix:08d}.parquet"
         engine.execute(
-            f"COPY (SELECT {columns} FROM (SELECT i, {START} + i * {step} AS sent, i * 7919 % 1000 < 7 AS failed"
+            f"COPY (SELECT {columns} FROM (SELECT i, {START} + i * {step} AS sent, i * 7919 % 1000 < 7"
+            f" OR (i * {step} // {60 * NS} % 10007 BETWEEN 5000 AND 5011 AND i * 31 % 10 < 6) AS failed"
             f" FROM (SELECT CAST(range AS BIGINT) AS i FROM range({first}, {first + count})))) TO '{path}'"
             " (FORMAT parquet, COMPRESSION zstd)"
         )
         sent = (START + first * step, START + (first + count - 1) * step)
         publish(path, ix, (first, count), sent)
     engine.close()
+    document(home)
+
+
+class Before:
+    """A clock that stands a week before the month."""
+
+    def read(self) -> Instant:
+        """Return that moment."""
+        return Instant(START - 7 * DAY, 0, "benchmark")
+
+    async def sleep_until(self, wall_ns: int) -> None:
+        """Nothing here waits."""
+
+
+def document(home: Path) -> None:
+    """Record beside the segments, as `slaguard record` does, that the month was watched, and the announced nights."""
+    gap = START + 20 * DAY + 5 * 3600 * NS
+    spans = (MONTH[0], gap), (gap + 30 * 60 * NS, MONTH[1])
+    seen = [Coverage(source=Source.TRAFFIC, start=a, end=b, via="import:gateway") for a, b in spans]
+    announced = [
+        Fact(id=f"night-{a}", type="announcement", when=a - 4 * DAY, by="Acme AI", exclusion="maintenance", start=a, end=b)
+        for a, b in NIGHTS
+    ]
+    with RowLog.open(home / "record", clock=Before()) as log:
+        log.append([*seen, *announced])
 
 
 def publish(path: Path, ix: int, rows: tuple[int, int], sent: tuple[int, int]) -> None:
@@ -170,29 +235,61 @@ def publish(path: Path, ix: int, rows: tuple[int, int], sent: tuple[int, int]) -
 
 
 # ── the ways ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def plain(home: Path) -> str:
+class Watched:
+    """A store that notes how long it answers."""
+
+    def __init__(self, store: ColumnStore) -> None:
+        """Watch a store."""
+        self._store = store
+        self.cpu = 0.0
+
+    def answer(self, demands: Demands) -> Evidence:
+        """Answer, and note the processor seconds."""
+        before = process_time()
+        evidence = self._store.answer(demands)
+        self.cpu += process_time() - before
+        return evidence
+
+    def __getattr__(self, name: str) -> Any:
+        """Return everything else as it is."""
+        return getattr(self._store, name)
+
+
+def plain(home: Path) -> Turn:
     """Let DuckDB aggregate twice over the files."""
-    with duckdb.connect(config={"threads": 1, "memory_limit": "512MB"}) as engine:
+    month = f"sent_at >= {MONTH[0]} AND sent_at < {MONTH[1]} AND vendor = 'Acme AI'"
+    before, start = process_time(), perf_counter()
+    with duckdb.connect(config={"threads": 1, "memory_limit": MEMORY}) as engine:
         engine.execute(f"CREATE VIEW calls AS SELECT * FROM read_parquet('{home}/segments/*.parquet')")
         for statement in PLAIN:
-            engine.execute(statement).fetchnumpy()
-    return ""
+            engine.execute(statement.format(month=month)).fetchnumpy()
+    cpu, seconds = process_time() - before, perf_counter() - start
+    return Turn(cpu, seconds, 0.0, cpu, peak(), ())
 
 
-def answered(home: Path, *, partials: bool) -> str:
-    """Open the ledger and answer both Demands."""
-    with open_store(home, memory_limit="512MB", threads=1, partials=partials) as store:
-        return store.answer(Demands(DEMANDS, MONTH, KNOWN)).sha256()
+def judged(home: Path, *, partials: bool) -> Turn:
+    """Open the ledger and judge the month."""
+    loaded = loads(AGREEMENT, "benchmark.yaml", Shelves())
+    period = resolve(loaded.agreement, "2026-10")
+    before, start = process_time(), perf_counter()
+    with open_store(home, memory_limit=MEMORY, threads=1, partials=partials) as store:
+        opening = process_time() - before
+        watched = Watched(store)
+        done = judge(cast("ColumnStore", watched), loaded.agreement, period, KNOWN, spec_sha256=loaded.spec_sha256)
+    cpu, seconds = process_time() - before, perf_counter() - start
+    result = done.evaluation.to_json()
+    hashes = (done.evidence.sha256(), hashlib.sha256(result.encode()).hexdigest())
+    return Turn(cpu, seconds, opening, watched.cpu, peak(), hashes)
+
+
+def peak() -> float:
+    """Return the most memory this process has had so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def one(way: str, home: Path) -> Turn:
     """Go one way in this process."""
-    before, start = resource.getrusage(resource.RUSAGE_SELF), perf_counter()
-    sha256 = plain(home) if way == "plain" else answered(home, partials=way != "scan")
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    scale = 2**20 if sys.platform == "darwin" else 2**10
-    return Turn(cpu, perf_counter() - start, after.ru_maxrss / scale, sha256)
+    return plain(home) if way == "plain" else judged(home, partials=way != "scan")
 
 
 def turn(way: str, home: Path) -> Turn:
@@ -202,7 +299,8 @@ def turn(way: str, home: Path) -> Turn:
     ended = subprocess.run(
         [sys.executable, __file__, "--way", way, "--home", home], check=True, capture_output=True, text=True, env=os.environ
     )
-    return Turn(**json.loads(ended.stdout))
+    found = json.loads(ended.stdout)
+    return Turn(**{**found, "hashes": tuple(found["hashes"])})
 
 
 WAYS: Final = ("plain", "scan", "fresh", "kept")
@@ -222,7 +320,7 @@ def measure(records: int, turns: int) -> dict[str, list[Turn]]:
         print(
             f"{records:,} calls: {size / records:.0f} B each in segments, cache {(home / NAME).stat().st_size / 2**20:.1f} MB"
         )
-    hashes = {t.sha256 for way in WAYS[1:] for t in found[way]}
+    hashes = {t.hashes for way in WAYS[1:] for t in found[way]}
     if len(hashes) != 1:
         raise SystemExit(f"the ways disagree: {hashes}")
     return found
@@ -237,17 +335,25 @@ def show(found: dict[str, list[Turn]]) -> None:
     """Print what was measured."""
     names = {
         "plain": "DuckDB's own two aggregations",
-        "scan": "both Demands, by a scan",
-        "fresh": "both Demands, partials made and kept",
-        "kept": "both Demands, from partials",
+        "scan": "the month judged, by a scan",
+        "fresh": "the month judged, partials made and kept",
+        "kept": "the month judged, from partials",
     }
     for way, turns in found.items():
         cpu, seconds = statistics.median(t.cpu for t in turns), statistics.median(t.seconds for t in turns)
-        peak = max(t.peak_mb for t in turns)
-        print(f"  {names[way]:40} {cpu:7.3f} s CPU {seconds:7.3f} s  peak {peak:5.0f} MB")
+        most = max(t.peak_mb for t in turns)
+        print(f"  {names[way]:40} {cpu:7.3f} s CPU {seconds:7.3f} s  peak {most:4.0f} MB", end="")
+        print(f"  {split(turns)}" if way != "plain" else "")
     print(f"  scan / DuckDB's own {ratio(found, 'scan', 'plain'):.2f}", end="")
     print(f", partials / DuckDB's own {ratio(found, 'kept', 'plain'):.2f}", end="")
-    print(f", partials / scan {ratio(found, 'kept', 'scan'):.2f}; equal evidence from all three")
+    print(f", partials / scan {ratio(found, 'kept', 'scan'):.2f}; equal evidence and results from all three")
+
+
+def split(turns: list[Turn]) -> str:
+    """Return the processor seconds of each step, in words."""
+    opening, answering = statistics.median(t.opening for t in turns), statistics.median(t.answering for t in turns)
+    judging = statistics.median(t.cpu - t.opening - t.answering for t in turns)
+    return f"open {opening:.3f}, answer {answering:.3f}, evaluate {judging:.3f}"
 
 
 def main() -> None:

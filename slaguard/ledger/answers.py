@@ -6,13 +6,13 @@ The sum is the same whichever way each segment is answered: a partial is used on
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, cast
 
 import duckdb
 import numpy as np
 
-from slaguard.evaluation.demands import Counts
+from slaguard.evaluation.demands import Counts, Mark
 from slaguard.ledger import statements
 from slaguard.ledger.attached import AT_ONCE, Attached, Part
 from slaguard.ledger.columns import Columns, Kept, int64, to_records
@@ -33,7 +33,7 @@ from slaguard.ledger.partials import (
 )
 from slaguard.ledger.statements import Sources
 from slaguard.ledger.stored import TABLES, parquet
-from slaguard.records import Coverage, Fact, Incident, Observation, ProbeMissed, ProbePlanned, Table
+from slaguard.records import Coverage, Fact, Incident, Observation, ProbeMissed, ProbePlanned, Span, Table
 from slaguard.terms import Source
 
 _OBSERVATION: Final = TABLES[Observation]
@@ -180,10 +180,13 @@ class Answers:
         """Count the observations not sealed yet, and those of these segments, some segments at a time."""
         self._attached.reconcile(self._database, parts)
         tables = [self._grouped(counts, statements.calls(counts))]
-        for start in range(0, len(parts), AT_ONCE):
-            source = self._attached.relation(_OBSERVATION, parts[start : start + AT_ONCE], here=False)
-            _hold(counts, tables, self._grouped(counts, statements.calls(counts, Sources(observation=source))))
+        for asked, some in _alike(counts, self._of_source(counts.source, parts)):
+            source = self._attached.relation(_OBSERVATION, some, here=False, only=statements.columns(counts))
+            _hold(counts, tables, self._grouped(counts, statements.calls(asked, Sources(observation=source))))
         return tables
+
+    def _of_source(self, source: Source, parts: Iterable[Part]) -> list[Part]:
+        return [part for part in parts if self._attached.may_hold(part, source)]
 
     # ── partials ────────────────────────────────────────────────────────────────────────────────────────────────────
     def _kept(self, counts: Counts, parts: Sequence[Part]) -> list[Table]:
@@ -204,19 +207,42 @@ class Answers:
         return tables
 
     def _made(self, counts: Counts, key: Key, parts: Sequence[Part]) -> Iterator[Table]:
-        """Yield the answer on each segment, and keep it."""
-        for start in range(0, len(parts), AT_ONCE):
-            some = parts[start : start + AT_ONCE]
-            self._attached.reconcile(self._database, some)
-            source = Sources(observation=self._attached.numbered(_OBSERVATION, some))
-            tables = _by_part(counts, len(some), self._fetch(statements.calls_by_part(counts, source)))
+        """Yield the answer on each segment, and keep it. One without calls of this source has none, which is kept as well."""
+        self._attached.reconcile(self._database, parts)
+        held = self._of_source(counts.source, parts)
+        if len(held) < len(parts):
+            nothing = packed(merged(counts.keys, []))
+            self._cache.keep(key, {part.sha256: nothing for part in set(parts).difference(held)})
+        for asked, some in _alike(counts, held):
+            source = Sources(observation=self._attached.numbered(_OBSERVATION, some, statements.columns(counts)))
+            tables = _by_part(counts, len(some), self._fetch(statements.calls_by_part(asked, source)))
             self._cache.keep(key, {p.sha256: packed(absolute(t, counts)) for p, t in zip(some, tables, strict=True)})
             yield from tables
 
     def one(self, counts: Counts, part: Part) -> Table:
         """Return the answer on one segment, by a scan, as it would be kept."""
-        source = Sources(observation=self._attached.numbered(_OBSERVATION, [part]))
+        source = Sources(observation=self._attached.numbered(_OBSERVATION, [part], statements.columns(counts)))
         return absolute(self._grouped(counts, statements.calls(counts, source)), counts)
+
+
+def _alike(counts: Counts, parts: Iterable[Part]) -> Iterator[tuple[Counts, list[Part]]]:
+    """Yield segments, some at a time, with the Demand as they can be asked it: less the windows that none of their calls is in.
+
+    Most segments lie in no window at all; of these DuckDB need not read the times.
+    """
+    groups: dict[tuple[Mark, ...], list[Part]] = {}
+    for part in parts:
+        groups.setdefault(tuple(_touching(mark, part.manifest.sent) for mark in counts.marks), []).append(part)
+    for marks, alike in groups.items():
+        asked = replace(counts, marks=marks)
+        yield from ((asked, alike[start : start + AT_ONCE]) for start in range(0, len(alike), AT_ONCE))
+
+
+def _touching(mark: Mark, sent: Span | None) -> Mark:
+    """Return a mark with those of its windows that touch the time from the first call to the last (None: no call has one)."""
+    if mark.windows is None:
+        return mark
+    return replace(mark, windows=tuple(w for w in mark.windows if sent is not None and w[0] <= sent[1] and w[1] > sent[0]))
 
 
 def _table(counts: Counts, found: Columns) -> Table:

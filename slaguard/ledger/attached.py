@@ -7,7 +7,7 @@ through links in the store's own folder, because a path may hold characters that
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from slaguard.ledger.statements import Sources
 from slaguard.ledger.stored import TABLES, Stored, parquet
 from slaguard.ledger.writers import SEGMENTS, Sealed, missing, require_file
 from slaguard.records import Observation, ProbeMissed, ProbePlanned
+from slaguard.terms import Source
 
 YIELDS: Final = "gives_way"
 """The table of (writer, seq) of sealed rows that another writer holds first."""
@@ -59,22 +60,29 @@ class Attached:
         """
         self.parts: tuple[Part, ...] = tuple(_parts(writers, home))
         self.yielding: set[Part] = set()
-        self._counted: set[Part] = set()
+        self._sources: dict[Part, range] = {}
 
     def of_kind(self, *kinds: str, among: Iterable[Part] | None = None) -> list[Part]:
         """Return the segments that hold records of these kinds."""
         return [part for part in (self.parts if among is None else among) if part.holds(*kinds)]
 
     # ── relations ───────────────────────────────────────────────────────────────────────────────────────────────────
-    def relation(self, table: Stored, parts: Iterable[Part] | None = None, *, here: bool = True) -> str:
-        """Return a table's rows in these segments (None: in all), and those of the store itself unless not `here`."""
+    def relation(
+        self, table: Stored, parts: Iterable[Part] | None = None, *, here: bool = True, only: Collection[str] | None = None
+    ) -> str:
+        """Return a table's rows in these segments (None: in all), and those of the store itself unless not `here`.
+
+        `only` names the columns of segments that are read (None: all); not together with `here`.
+        """
         chosen = self.of_kind(table.name, among=parts)
         groups: dict[tuple[int, bool, str], list[str]] = {}
         for part in chosen:
             # DuckDB takes a third less time for few files one by one; many at once are a long statement.
             alone = part.link if len(chosen) <= AT_ONCE else ""
             groups.setdefault((part.writer, part in self.yielding, alone), []).append(part.link)
-        queries = [table.sealed(files, writer, less=YIELDS if less else None) for (writer, less, _), files in groups.items()]
+        queries = [
+            table.sealed(files, writer, less=YIELDS if less else None, only=only) for (writer, less, _), files in groups.items()
+        ]
         return table.whole(queries, here=here) if queries or not here else table.name
 
     def sources(self, near: Iterable[Part] | None = None, *, here: bool = True) -> Sources:
@@ -84,9 +92,10 @@ class Attached:
         return Sources(observation=calls, results=self.relation(_OBSERVATION), **named)
 
     @staticmethod
-    def numbered(table: Stored, parts: Sequence[Part]) -> str:
-        """Return a table's rows in these segments, each with the segment's place among them in ``part``."""
-        return table.whole([table.sealed([p.link], p.writer, also=(f"{i} AS part",)) for i, p in enumerate(parts)], here=False)
+    def numbered(table: Stored, parts: Sequence[Part], only: Collection[str] | None = None) -> str:
+        """Return a table's rows in these segments (`only` as in `relation`), each with its segment's place in ``part``."""
+        queries = [table.sealed([p.link], p.writer, also=(f"{i} AS part",), only=only) for i, p in enumerate(parts)]
+        return table.whole(queries, here=False)
 
     @property
     def has_slots(self) -> bool:
@@ -97,24 +106,33 @@ class Attached:
     def reconcile(self, database: duckdb.DuckDBPyConnection, parts: Iterable[Part]) -> None:
         """Count the rows of each kind in these segments, once in a store's life, and compare with their manifests.
 
+        What sources their calls are of is noted on the way.
+
         Raises:
             LedgerError: E-LOG-CORRUPT.
 
         """
-        fresh = [part for part in dict.fromkeys(parts) if part not in self._counted]
+        fresh = [part for part in dict.fromkeys(parts) if part not in self._sources]
         for start in range(0, len(fresh), AT_ONCE):
             some = fresh[start : start + AT_ONCE]
             statement = " UNION ALL ".join(
-                f"SELECT {i} AS part, kind, count(*) AS n FROM {parquet([p.link])} GROUP BY kind"  # noqa: S608 - our own names
+                f"SELECT {i} AS part, kind, count(*) AS n, min(source), max(source) FROM {parquet([p.link])} GROUP BY kind"  # noqa: S608
                 for i, p in enumerate(some)
             )
             found: dict[int, dict[str, int]] = {i: {} for i in range(len(some))}
-            for i, kind, n in database.execute(statement).fetchall():
+            sources = dict.fromkeys(some, range(0))
+            for i, kind, n, least, most in database.execute(statement).fetchall():
                 found[i][kind] = n
+                if kind == _OBSERVATION.name and least is not None:
+                    sources[some[i]] = range(least, most + 1)
             for i, part in enumerate(some):
                 if found[i] != dict(part.manifest.kinds):
                     raise damaged(part, f"it holds {_counts(found[i])}, where {_counts(part.manifest.kinds)} were sealed")
-            self._counted.update(some)
+            self._sources.update(sources)
+
+    def may_hold(self, part: Part, source: Source) -> bool:
+        """Tell whether calls of a source can stand in a segment, as far as `reconcile` has seen."""
+        return list(Source).index(source) in self._sources.get(part, range(len(Source)))
 
     def explain(self, error: duckdb.Error) -> LedgerError | None:
         """Return which segment is behind an error of DuckDB, None where all are what was sealed."""

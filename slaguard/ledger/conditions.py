@@ -171,7 +171,7 @@ def where(asked: Condition, relation: Relation) -> Sql:
 
 
 def mask(marks: tuple[Mark, ...], relation: Relation) -> Sql:
-    """Return the bits of all marks: bit i is set where mark i matches.
+    """Return the bits of all marks: bit i is set where mark i matches. Equal marks are looked at once.
 
     Raises:
         ValueError: more marks than a column has bits, or a bad condition.
@@ -179,9 +179,12 @@ def mask(marks: tuple[Mark, ...], relation: Relation) -> Sql:
     """
     if len(marks) > MAX_MARKS:
         raise ValueError(f"{len(marks)} marks do not fit into one mask of {MAX_MARKS}")
+    bits_of: dict[Mark, int] = {}
+    for i, mark in enumerate(marks):
+        bits_of[mark] = bits_of.get(mark, 0) | 1 << i
     bits = (
-        _mark(mark, relation).within("CASE WHEN ", f" THEN CAST({1 << i} AS BIGINT) ELSE CAST(0 AS BIGINT) END")
-        for i, mark in enumerate(marks)
+        _mark(mark, relation).within("CASE WHEN ", f" THEN CAST({found} AS BIGINT) ELSE CAST(0 AS BIGINT) END")
+        for mark, found in bits_of.items()
     )
     return Sql.join(" + ", bits, empty="CAST(0 AS BIGINT)")
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from slaguard.evaluation.demands import KEYS, Counts
-from slaguard.ledger.conditions import CALLS, SLOTS, Relation, Sql, mask, where
+from slaguard.ledger.conditions import ATTRIBUTE_PREFIX, CALLS, SLOTS, Relation, Sql, mask, where
 from slaguard.ledger.headers import text
 from slaguard.records import NULL
 from slaguard.terms import Source
@@ -86,6 +86,18 @@ def _latest(table: str, as_of: int, also: Sql | None = None) -> Sql:
         f" WHERE known_at <= ?{also.text} GROUP BY observation",
         (as_of, *also.values),
     )
+
+
+_READ: Final = {"bin": "sent_at", "clock": "sent_at", "known": "inclusion_probability"}
+"""The column behind a key that has another name."""
+
+
+def columns(counts: Counts) -> frozenset[str]:
+    """Return the columns of an observation that `calls` and `calls_by_part` read."""
+    conditions = [*counts.where, *(c for mark in counts.marks for c in mark.conditions)]
+    fields = {"attributes" if c.field.startswith(ATTRIBUTE_PREFIX) else c.field for c in conditions}
+    keys = {_READ.get(key, key) for key in counts.keys}
+    return frozenset({"source", "known_at", "sent_at", "batch_start", "batch_end"} | fields | keys)
 
 
 # ── whole statements ────────────────────────────────────────────────────────────────────────────────────────────────

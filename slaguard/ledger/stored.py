@@ -5,7 +5,7 @@ The same columns are read from segments, so that a table and the segments beside
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -95,7 +95,15 @@ class Stored:
         return f"SELECT {names} FROM {source or self.name} ORDER BY {', '.join(self.order)}"  # noqa: S608
 
     # ── segments ────────────────────────────────────────────────────────────────────────────────────────────────────
-    def sealed(self, files: Sequence[str], writer: int, *, less: str | None = None, also: Iterable[str] = ()) -> str:
+    def sealed(
+        self,
+        files: Sequence[str],
+        writer: int,
+        *,
+        less: str | None = None,
+        also: Iterable[str] = (),
+        only: Collection[str] | None = None,
+    ) -> str:
         """Return the query for this table's columns from segments of one writer: what counts, read when it is asked for.
 
         Args:
@@ -103,12 +111,12 @@ class Stored:
             writer: the writer's place among all.
             less: a table of (writer, seq) of rows that give way to an earlier writer's.
             also: further expressions, before the columns.
+            only: the columns that are read; None: all. Each of them costs time to plan, for every file.
 
         """
-        values = {name: f'"{name}"' for name in self.columns}
-        values |= {"pos": f"seq + {writer * PER_WRITER}", "key": "identity"}
-        if "attributes" in values:
-            values["attributes"] = _ATTRIBUTES
+        values = {name: f'"{name}"' for name in self.columns if only is None or name in only}
+        made = {"pos": f"seq + {writer * PER_WRITER}", "key": "identity", "attributes": _ATTRIBUTES}
+        values |= {name: value for name, value in made.items() if name in values}
         columns = ", ".join([*also, *(f'{value} AS "{name}"' for name, value in values.items())])
         kept = f" AND seq NOT IN (SELECT seq FROM {less} WHERE writer = {writer})" if less else ""  # noqa: S608
         return f"SELECT {columns} FROM {parquet(files)} WHERE kind = '{self.name}' AND again = 0{kept}"  # noqa: S608

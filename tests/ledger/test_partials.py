@@ -199,6 +199,30 @@ def kept(home: Path) -> int:
     return len(list(Partials(home).all()))
 
 
+@pytest.mark.parametrize("edge", [-1, 0, 1])
+@pytest.mark.parametrize("source", list(Source))
+def test_windows_at_the_edge_of_a_segment_and_segments_of_another_source_count_as_in_memory(
+    tmp_path: Path, source: Source, edge: int
+) -> None:
+    batches = [
+        [call(f"{s}{i}", source=s, sent_at=START + i * NS, recorded_at=START) for s in sources for i in range(first, first + 3)]
+        for first, sources in ((0, [Source.TRAFFIC]), (3, [Source.PROBE]), (6, [Source.PROBE, Source.TRAFFIC]), (9, []))
+    ]
+    batches.append([call("no clock", source=source, batch_start=START, batch_end=START + NS, sent_at=None, recorded_at=START)])
+    put(tmp_path, [Written(tuple(map(tuple, batches)), (True,) * 5, alone=False)])
+    windows = tuple((START + a * NS + edge, START + b * NS + edge) for a, b in ((2, 3), (5, 6), (8, 9)))
+    late = Mark((Condition("region", ("us",)),), windows[:1])
+    marks = (Mark((), windows), Mark(()), Mark((), windows), late, Mark((), ()))
+    counts = replace(COUNTS, source=source, marks=marks, keys=("bin", "mask"), bin_ns=NS)
+    questions = Demands((counts,), counts.span, counts.as_of)
+    with ColumnStore(threads=1) as store:
+        store.add(r for batch in batches for r in batch)
+        expected = store.answer(questions)
+    assert {0b00010, 0b00111} <= set(expected.tables[counts.sha256()].column("mask").tolist())
+    for partials_too in (False, True, True):
+        assert from_ledger(tmp_path, questions, partials=partials_too).sha256() == expected.sha256()
+
+
 def test_each_segment_wholly_inside_and_known_is_kept_and_no_other(ledger: Path) -> None:
     assert count(ledger) == [10, 10, 5]
     assert kept(ledger) == 2
