@@ -241,7 +241,8 @@ def test_the_locks_pin_every_package_by_hash() -> None:
     for name in ("requirements.lock", "requirements-dev.lock"):
         for block in re.split(r"\n(?=\S)", (REPO / name).read_text(encoding="utf-8")):
             if not block.startswith("#"):
-                assert re.fullmatch(r"[\w.-]+==\S+( ; [^\\]+)? \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n?)+", block), block
+                pinned = r"[\w.-]+(\[\w+\])?==\S+( ; [^\\]+)? \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n?)+"
+                assert re.fullmatch(pinned, block), block
 
 
 def test_the_editor_lock_pins_every_package_by_hash_alone() -> None:

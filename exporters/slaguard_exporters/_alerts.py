@@ -13,7 +13,10 @@ _PROMISE: Final = (
     '{{ $it := printf "{sla=%q,objective=%q,scope=%q,period=%q,instance=%q}" '
     "$labels.sla $labels.objective $labels.scope $labels.period $labels.instance }}"
 )
-_PERIOD: Final = '{{ if eq $labels.period "closed" }}the period that closed last{{ else }}the open period{{ end }}'
+_PERIOD: Final = (
+    '{{ if eq $labels.period "closed" }}the period that closed last{{ else if eq $labels.period "earlier" }}an earlier period'
+    "{{ else }}the open period{{ end }}"
+)
 
 
 def _asked(metric: str, show: str, *, before: str = "", after: str = "", only: str = "") -> str:
@@ -29,7 +32,7 @@ def _figure(name: str) -> str:
 
 
 _COVERAGE_MINIMUM: Final = _asked(
-    "slaguard_objective_coverage_minimum_ratio", "humanizePercentage", before=", and ", after=" must be", only=" > 0"
+    "slaguard_objective_coverage_minimum_ratio", "humanizePercentage", before="; it must be ", only=" > 0"
 )
 _NEEDED: Final = _asked(
     "slaguard_objective_events_needed", 'printf "%.0f"', before=" ", after=" more events would decide.", only=" > 0"
@@ -66,9 +69,17 @@ ALERTS: Final = (
         "SlaguardObjectiveBreachToDate",
         "promises",
         "page",
-        # A handful of events says nothing: where there are too few for a verdict, SlaguardEvidenceInsufficient tells.
-        "slaguard_objective_to_date_breaching == 1\n"
-        'unless ignoring (verdict) slaguard_objective_verdict{verdict="insufficient"} == 1',
+        # Only too few events silence it: fewer than the promise's own minimum (then events_needed is there), or a single bad
+        # one. INSUFFICIENT alone must not: a count whose coverage is low, as every first month's is, has that word through
+        # the whole of an outage. A sample that is over its limit is INCONCLUSIVE once it has its minimum, and is told.
+        # What is final is no longer "so far": SlaguardObjectiveBreach tells.
+        """\
+slaguard_objective_to_date_breaching == 1
+and slaguard_objective_provisional == 1
+unless ignoring (verdict) (
+  slaguard_objective_verdict{verdict="insufficient"} == 1
+  and ignoring (verdict) (slaguard_objective_events_needed > 0 or slaguard_objective_bad_events < 2)
+)""",
         "{{ $labels.objective }} of {{ $labels.sla }} is over the limit so far",
         f"{_PROMISE}{{{{ $labels.vendor }}}} stands at {_figure('measurement')} so far in the open period, promised"
         f" {_figure('target')}. The period may still be saved: this is no verdict yet.",
@@ -100,7 +111,7 @@ and (
     )
 )""",
         "{{ $labels.objective }} of {{ $labels.sla }}: too little was seen to judge it",
-        f"{_PROMISE}{{{{ $value | humanizePercentage }}}} of {_PERIOD} was watched"
+        f"{_PROMISE}Coverage of {_PERIOD} is {{{{ $value | humanizePercentage }}}}"
         f"{_COVERAGE_MINIMUM}.{_NEEDED}"
         " This is neither a breach nor compliance: find out what was not seen, and why.",
         DETAIL,
@@ -111,11 +122,14 @@ and (
         "promises",
         "ticket",
         "(slaguard_claim_deadline_timestamp_seconds - time() > 0) < 7 * 86400",
-        "A claim against {{ $labels.vendor }} ({{ $labels.sla }}) is due in {{ $value | humanizeDuration }}",
-        '{{ $it := printf "{sla=%q,vendor=%q,instance=%q}" $labels.sla $labels.vendor $labels.instance }}'
-        f"It must arrive before {_asked('slaguard_claim_deadline_timestamp_seconds', 'humanizeTimestamp')}."
-        '{{ range printf "slaguard_service_credit_amount{sla=%q,vendor=%q,instance=%q,'
-        'period=\\"closed\\",basis=\\"claimable\\"} > 0" $labels.sla $labels.vendor $labels.instance | query }}'
+        f"A claim against {{{{ $labels.vendor }}}} ({{{{ $labels.sla }}}}, {_PERIOD}) is due in"
+        " {{ $value | humanizeDuration }}",
+        '{{ $it := printf "{sla=%q,vendor=%q,period=%q,instance=%q}" '
+        "$labels.sla $labels.vendor $labels.period $labels.instance }}"
+        f"The claim for {_PERIOD} must arrive before"
+        f" {_asked('slaguard_claim_deadline_timestamp_seconds', 'humanizeTimestamp')}."
+        '{{ range printf "slaguard_service_credit_amount{sla=%q,vendor=%q,period=%q,instance=%q,'
+        'basis=\\"claimable\\"} > 0" $labels.sla $labels.vendor $labels.period $labels.instance | query }}'
         ' Claimable: {{ .Value | printf "%.2f" }} {{ .Labels.currency }}.{{ end }}'
         " After that moment it is lost: slaguard report writes what you send.",
         DETAIL,
@@ -150,6 +164,33 @@ time() - (
         "5m",
     ),
     Alert(
+        "SlaguardNotJudged",
+        "watching",
+        "ticket",
+        # One that has never judged has no such moment: there the time counts from when its configuration was read.
+        """\
+time() - (
+    slaguard_last_evaluation_timestamp_seconds
+  or
+    slaguard_config_last_reload_success_timestamp_seconds
+) > 15 * 60""",
+        "{{ $labels.instance }} has judged nothing for {{ $value | humanizeDuration }}",
+        "Every verdict, credit and deadline that is shown is as old as that, and an alert on a promise fires or is silent by"
+        " old figures. Asking may go on: the log says why nothing is judged.",
+        OVERVIEW,
+    ),
+    Alert(
+        "SlaguardAgreementFailed",
+        "watching",
+        "ticket",
+        "slaguard_agreement_failed == 1",
+        "{{ $labels.sla }} cannot be judged",
+        "Judging {{ $labels.sla }} has failed for a quarter of an hour, so what is shown of it is old or missing. The other"
+        " Agreements are judged as ever. The log says what is wrong.",
+        OVERVIEW,
+        "15m",
+    ),
+    Alert(
         "SlaguardReloadFailed",
         "watching",
         "ticket",
@@ -174,9 +215,22 @@ time() - (
         "SlaguardBudgetExhausted",
         "watching",
         "ticket",
-        # The second part is for a counter that was not there an hour ago: nothing grows in its first sample.
-        'increase(slaguard_probe_shed_total{reason="budget"}[1h]) > 0\n'
-        'or slaguard_probe_shed_total{reason="budget"} > 0 unless slaguard_probe_shed_total{reason="budget"} offset 1h',
+        # A counter that begins, or begins anew and comes to the same number, has grown as far as it stands, and increase()
+        # sees nothing: it was not there an hour ago, or not in every scrape since, or others of its process fell to 0.
+        """\
+increase(slaguard_probe_shed_total{reason="budget"}[1h]) > 0
+or
+slaguard_probe_shed_total{reason="budget"} > 0
+unless slaguard_probe_shed_total{reason="budget"} offset 1h
+or
+slaguard_probe_shed_total{reason="budget"} > 0
+and
+count_over_time(slaguard_probe_shed_total{reason="budget"}[1h])
+  < on (job, instance) group_left () sum by (job, instance) (count_over_time(slaguard_build_info[1h]))
+or
+slaguard_probe_shed_total{reason="budget"} > 0
+and on (job, instance)
+max by (job, instance) (resets(slaguard_probe_requests_total[1h])) > 0""",
         "The budget of the probe {{ $labels.probe }} is used up",
         '{{ $value | printf "%.0f" }} questions of the last hour were not sent, because sending them would have cost'
         " more than the"

@@ -1,7 +1,8 @@
 """The one list of metrics: names, types, units, help, labels. Rules, boards and docs are checked against it.
 
 Two counters, never a ratio of them; base units; no label value that a vendor could make up. A counter's name stands
-here with its ``_total``. `period` is ``current`` (the open one) or ``closed`` (the last that ended).
+here with its ``_total``. `period` is ``current`` (the open one) or ``closed`` (the last that ended); of what is claimed it is
+also ``earlier``: all those before it, taken together, whose claim is still open.
 """
 
 from __future__ import annotations
@@ -77,8 +78,11 @@ METRICS: Final = (
     _gauge("objective_bad_events", "Events of the period that went against the promise; of intervals, the sum of lost shares."),
     _gauge("objective_excluded_events", "Events of the period that exclusions took out."),
     _gauge("objective_events_needed", "How many more events would decide at the present rate."),
-    _gauge("objective_coverage_ratio", "The share of the period so far that was watched."),
-    _gauge("objective_coverage_minimum_ratio", "The share that must be watched for a verdict."),
+    _gauge(
+        "objective_coverage_ratio",
+        "The share of what was due so far that was seen: of intervals, of questions, or of time in logs.",
+    ),
+    _gauge("objective_coverage_minimum_ratio", "The coverage that a verdict needs."),
     _gauge(
         "objective_error_budget_remaining_ratio", "What is left of the failures that the contract allows; below 0: overspent."
     ),
@@ -92,12 +96,15 @@ METRICS: Final = (
         "The credit of a period in its currency: claimable, at the measured figure (point), at the far bound (upper).",
         ("sla", "vendor", "period", "basis", "currency"),
     ),
-    _gauge("claim_deadline_timestamp_seconds", "The nearest deadline of a claim that is still open.", ("sla", "vendor")),
+    _gauge(
+        "claim_deadline_timestamp_seconds", "The nearest deadline of a claim that is still open.", ("sla", "vendor", "period")
+    ),
     _gauge(
         "sla_info",
         "1; what an Agreement is.",
         ("sla", "vendor", "customer", "contract", "version", "currency", "window", "time_zone"),
     ),
+    _gauge("agreement_failed", "1 while an Agreement cannot be judged; the page and the log say why.", ("sla",)),
     # What was asked
     _counter("observations", "Calls that were recorded.", ("vendor", "model", "source", "outcome")),
     _counter("probe_requests", "Questions that were sent.", PROBE),

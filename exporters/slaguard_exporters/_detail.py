@@ -99,8 +99,8 @@ PROMISED: Final = (
             Column("D", "against the promise", "locale", decimals=2),
             Column("E", "excluded", "locale"),
             Column("F", "needed", "locale"),
-            Column("G", "watched", "percentunit", decimals=2),
-            Column("H", "must be watched", "percentunit"),
+            Column("G", "coverage", "percentunit", decimals=2),
+            Column("H", "coverage needed", "percentunit"),
             Column("I", "budget left", "percentunit", decimals=1),
         ),
     ),
@@ -158,7 +158,7 @@ COSTS: Final = (
         kind="timeseries",
         title="What does the watching cost?",
         description="What calls to the vendor cost in the 24 hours before each moment, and (broken line) the most they"
-        " may. The purse"
+        " may in a day, or in a month where the budget says so. The purse"
         " is the vendor's: all probes of this vendor pay from it.",
         unit="locale",
         decimals=4,

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+from slaguard.evaluation.breach import open_claim
 from slaguard.evaluation.result import ObjectiveResult
 from slaguard.evaluation.snapshot import Snapshot, Standing, Telemetry, Which
 from slaguard.terms import Bound, Reason, Verdict
@@ -24,10 +26,13 @@ OVER: Final = frozenset({Reason.BREACHING_TO_DATE, Reason.AT_RISK, Reason.ERROR_
 def families(snapshot: Snapshot) -> tuple[Family, ...]:
     """Return everything there is to expose."""
     gathered = Gathered()
-    for standing in snapshot.standings:
+    for standing in snapshot.of(Which.CURRENT, Which.CLOSED):
         for result in standing.evaluation.objectives:
             _objective(gathered, standing, result)
-        _credits(gathered, standing)
+    _credits(gathered, snapshot)
+    _deadlines(gathered, snapshot)
+    for name in sorted({*snapshot.failures, *(s.agreement.name for s in snapshot.standings)}):
+        gathered.put("agreement_failed", (name,), name in snapshot.failures)
     for name, standing in _one_each(snapshot).items():
         _agreement(gathered, name, standing, snapshot)
     calls(gathered, snapshot)
@@ -44,7 +49,7 @@ def without_results(telemetry: Telemetry) -> tuple[Family, ...]:
 
 def _one_each(snapshot: Snapshot) -> dict[str, Standing]:
     """Return one Standing of each Agreement: its current one, where it has one."""
-    found = {s.agreement.name: s for s in snapshot.of(Which.CLOSED)}
+    found = {s.agreement.name: s for s in (*snapshot.of(Which.EARLIER), *snapshot.of(Which.CLOSED))}
     return found | {s.agreement.name: s for s in snapshot.of(Which.CURRENT)}
 
 
@@ -115,18 +120,36 @@ def float_above(value: Fraction) -> float:
 
 
 # ── what it is worth ────────────────────────────────────────────────────────────────────────────────────────────────
-def _credits(gathered: Gathered, standing: Standing) -> None:
-    owed = standing.evaluation.credits
-    if owed is None:
-        return
-    for basis, amount in (("claimable", owed.claimable), ("point", owed.point), ("upper", owed.upper)):
-        labels = (standing.agreement.name, standing.agreement.vendor, standing.which.value, basis, owed.currency)
-        gathered.put("service_credit_amount", labels, amount)
+def _credits(gathered: Gathered, snapshot: Snapshot) -> None:
+    """Gather what each period is worth; earlier ones of one Agreement are one sum."""
+    sums: dict[Labels, Decimal] = {}
+    for standing in snapshot.standings:
+        owed = standing.evaluation.credits
+        if owed is None:
+            continue
+        for basis, amount in (("claimable", owed.claimable), ("point", owed.point), ("upper", owed.upper)):
+            labels: Labels = (standing.agreement.name, standing.agreement.vendor, standing.which.value, basis, owed.currency)
+            sums[labels] = sums.get(labels, Decimal(0)) + amount
+    for whose, total in sums.items():
+        gathered.put("service_credit_amount", whose, total)
+
+
+def _deadlines(gathered: Gathered, snapshot: Snapshot) -> None:
+    """Gather the nearest deadline to come of what can be claimed: where nothing can, there is none."""
+    nearest: dict[Labels, int] = {}
+    for standing in snapshot.standings:
+        claim = standing.agreement.claim
+        forfeits = claim is not None and claim.forfeits
+        _, due = open_claim(standing.evaluation, snapshot.taken_at, forfeits=forfeits)
+        labels: Labels = (standing.agreement.name, standing.agreement.vendor, standing.which.value)
+        if due is not None:
+            nearest[labels] = min(due, nearest.get(labels, due))
+    for whose, first in nearest.items():
+        gathered.put("claim_deadline_timestamp_seconds", whose, seconds(first))
 
 
 def _agreement(gathered: Gathered, name: str, standing: Standing, snapshot: Snapshot) -> None:
     agreement = standing.agreement
-    gathered.put("claim_deadline_timestamp_seconds", (name, agreement.vendor), seconds(_deadline(name, snapshot)))
     currency = agreement.fee.amount.currency if agreement.fee else ""
     contract, version, window = agreement.contract.id, str(agreement.version), agreement.period.value
     zone = agreement.time_zone
@@ -137,10 +160,3 @@ def _agreement(gathered: Gathered, name: str, standing: Standing, snapshot: Snap
         if sla == name and (result := results.get((objective, scope))) is not None:
             gathered.put("indicator_events_total", _who(standing, result), events)
             gathered.put("indicator_bad_events_total", _who(standing, result), bad)
-
-
-def _deadline(name: str, snapshot: Snapshot) -> int | None:
-    """Return the nearest deadline to come of a period in which a promise is broken: where none is, nothing is claimed."""
-    broken = (s.evaluation for s in snapshot.standings if s.agreement.name == name and s.evaluation.breached)
-    dues = (deadline.due for evaluation in broken for deadline in evaluation.deadlines)
-    return min((due for due in dues if due is not None and due > snapshot.taken_at), default=None)

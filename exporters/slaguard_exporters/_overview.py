@@ -82,14 +82,15 @@ PROMISES: Final = Panel(
     ),
 )
 
-_DUE: Final = f"max by (vendor, sla) (slaguard_claim_deadline_timestamp_seconds{{{WATCHED}}})"
-_CLAIMABLE: Final = f'slaguard_service_credit_amount{{{MONEY}, basis="claimable", period="closed"}}'
+_DEADLINE: Final = f"slaguard_claim_deadline_timestamp_seconds{{{WATCHED}}}"
+_DUE: Final = f"min by (vendor, sla, period) ({_DEADLINE})"
+_CLAIMABLE: Final = f'slaguard_service_credit_amount{{{MONEY}, basis="claimable", period=~"closed|earlier"}}'
 
 WORTH: Final = (
     Panel(
         kind="stat",
         title="What can you claim now?",
-        description="The credits of the periods that closed last whose deadline is known and has not passed, for each"
+        description="The credits of the periods that are over whose own deadline is known and has not passed, for each"
         " currency. An"
         " Agreement that names no deadline stands in the table on the right alone.",
         unit="locale",
@@ -99,8 +100,8 @@ WORTH: Final = (
         steps=((None, GREY), (0.01, RED)),
         queries=(
             Query(
-                f"sum by (currency) (max by (vendor, sla, currency) ({_CLAIMABLE} and on (job, instance, vendor, sla)"
-                f" (slaguard_claim_deadline_timestamp_seconds{{{WATCHED}}} > time())))",
+                f"sum by (currency) (max by (vendor, sla, period, currency) ({_CLAIMABLE}"
+                f" and on (job, instance, vendor, sla, period) ({_DEADLINE} > time())))",
                 "{{currency}}",
                 now=True,
             ),
@@ -109,7 +110,7 @@ WORTH: Final = (
     Panel(
         kind="table",
         title="By when must you claim?",
-        description="The next open deadline of each Agreement. A claim that comes after it is lost.",
+        description="The next open deadline of each Agreement and period. A claim that comes after it is lost.",
         unit="dateTimeAsIso",
         width=8,
         height=7,
@@ -122,6 +123,7 @@ WORTH: Final = (
         columns=(
             Column("vendor", "vendor"),
             Column("sla", "agreement", link=_LOOK),
+            Column("period", "period", words=PERIODS),
             Column("A", "due", "dateTimeAsIso"),
             Column("B", "days left", "short"),
         ),
@@ -131,7 +133,7 @@ WORTH: Final = (
         title="What is each Agreement worth?",
         description="The credit that can be claimed for certain, the one at the measured figure, and the one at the"
         " far bound of"
-        " what is not known. Amounts of different currencies are never added.",
+        " what is not known; also where the deadline has passed. Amounts of different currencies are never added.",
         unit="locale",
         decimals=2,
         width=10,

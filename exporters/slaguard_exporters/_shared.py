@@ -14,7 +14,7 @@ MONEY: Final = f'{WATCHED}, currency=~"$currency"'
 PROBE: Final = f'{INSTANCE}, probe=~"$sla/.*"'
 """A probe is called ``agreement/model``."""
 
-PERIODS: Final = (("current", "open", GREY), ("closed", "closed", GREY))
+PERIODS: Final = (("current", "open", GREY), ("closed", "closed", GREY), ("earlier", "earlier", GREY))
 FINAL: Final = (("1", "may still change", GREY), ("0", "final", GREY))
 VERDICT_CODES: Final = (
     ("1", "COMPLIANT", GREEN),
@@ -78,9 +78,9 @@ def watched(where: str, by: str, legend: str) -> Panel:
     """Return how much of the open period was watched, against what must be."""
     return Panel(
         kind="timeseries",
-        title="How much of the period did we watch?",
-        description="The share of the open period so far that was watched, and (broken line) the share that must be for a"
-        " verdict.",
+        title="How much of what was due did we see?",
+        description="Coverage of the open period so far, and (broken line) the coverage that a verdict needs. What is counted"
+        " depends on the promise: intervals, due questions that were answered, or time in your logs.",
         unit="percentunit",
         low=0,
         queries=(

@@ -60,7 +60,7 @@ def _probe(gathered: Gathered, probe: ProbeTelemetry) -> None:
     gathered.put("probe_lag_seconds", (probe.name,), probe.lag)
     for stat, value in probe.overhead.items():
         gathered.put("probe_overhead_seconds", (probe.name, stat), value)
-    gathered.put("probe_interval_seconds", (probe.name,), Fraction(probe.every_ms, 1000))
+    gathered.put("probe_interval_seconds", (probe.name,), Fraction(probe.every_ms, 1000) if probe.every_ms else None)
     gathered.put("last_probe_timestamp_seconds", (probe.name,), seconds(probe.last_at))
 
 

@@ -1,4 +1,6 @@
-"""The keeper: for every Agreement the period that is open and the last one that closed, judged again when it must be.
+"""The keeper: for every Agreement the period that is open, the last one that closed, and those before it that can be claimed.
+
+They are judged again when they must be, and not otherwise.
 
 It reads the ledger and writes no record. One call judges, and takes as long as reading takes: call it from a thread.
 """
@@ -15,13 +17,15 @@ from pathlib import Path
 from typing import Final
 
 from slaguard.errors import ConfigError
+from slaguard.evaluation.breach import FORFEITING, open_claim
+from slaguard.evaluation.deadlines import due
 from slaguard.evaluation.result import Evaluation
 from slaguard.evaluation.snapshot import Standing, Which
 from slaguard.ledger.fingerprint import fingerprint
 from slaguard.ledger.judge import judge, opened
 from slaguard.ledger.store import ColumnStore
 from slaguard.records import NS
-from slaguard.spec.labels import Label
+from slaguard.spec.labels import Label, parse_period
 from slaguard.spec.load import Loaded
 from slaguard.spec.model import Agreement
 from slaguard.spec.period import ResolvedPeriod
@@ -29,6 +33,8 @@ from slaguard.spec.resolve import last_closed, resolve
 from slaguard.spec.zones import local_day, zone
 
 MINUTE: Final = 60 * NS
+MOST_EARLIER: Final = 12
+"""Of one Agreement, how many periods before the last closed one are looked at for a claim that is still open."""
 Series = tuple[str, str, str]
 """(agreement, objective, scope)."""
 Held = Sequence[tuple[Path, Loaded]]
@@ -52,6 +58,32 @@ def closed_period(agreement: Agreement, now: int) -> ResolvedPeriod | None:
     return resolve(agreement, label)
 
 
+def earlier_periods(agreement: Agreement, closed: ResolvedPeriod, now: int) -> Iterator[ResolvedPeriod]:
+    """Yield the own periods before `closed` that may still be claimed, as far as the contract alone tells; the latest first."""
+    label = parse_period(closed.label)
+    for _ in range(MOST_EARLIER):
+        if not isinstance(label, Label) or label.first <= agreement.effective:
+            return
+        label = label.before
+        try:
+            period = resolve(agreement, str(label))
+        except ConfigError:  # a day that the clock skipped
+            continue
+        if not _may_be_claimed(agreement, period, now):
+            return
+        yield period
+
+
+def _may_be_claimed(agreement: Agreement, period: ResolvedPeriod, now: int) -> bool:
+    """Tell whether a deadline of a claim is ahead, or not known before the records are read."""
+    claim = agreement.claim
+    terms = [d for d in claim.deadlines if d.type in FORFEITING] if claim is not None else []
+    if claim is None or not terms or not any(o.credits for o in agreement.objectives):
+        return False
+    passed = [d.anchor == "period_end" and (due(d, period, (), now).due_ns or 0) <= now for d in terms]
+    return not (any(passed) if claim.forfeits else all(passed))
+
+
 def knowledge(agreement: Agreement, period: ResolvedPeriod, now: int) -> str:
     """Return what of the time of knowledge an Evaluation of one state of the ledger depends on.
 
@@ -65,6 +97,10 @@ def knowledge(agreement: Agreement, period: ResolvedPeriod, now: int) -> str:
     return " ".join(f"{name} {local_day(now, zone(name))}" for name in names)
 
 
+_Name = tuple[str, Which, str]
+"""(agreement, which, period)."""
+
+
 # ── what is judged ──────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class _Task:
@@ -75,8 +111,15 @@ class _Task:
     period: ResolvedPeriod
 
     @property
-    def name(self) -> tuple[str, Which]:
-        return self.loaded.agreement.name, self.which
+    def name(self) -> _Name:
+        return self.loaded.agreement.name, self.which, self.period.label
+
+    def shows(self, standing: Standing, as_of: int) -> bool:
+        """Tell whether it is to be shown: a period before the last closed one only while it can be claimed."""
+        if self.which is not Which.EARLIER:
+            return True
+        claim = standing.agreement.claim
+        return open_claim(standing.evaluation, as_of, forfeits=claim is not None and claim.forfeits)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +147,7 @@ class Keeper:
         """
         self._agreements = tuple(agreements)
         self._ledger, self._partials = ledger, partials
-        self._kept: dict[tuple[str, Which], _Kept] = {}
+        self._kept: dict[_Name, _Kept] = {}
         self._events = _Events()
         self._shown: Mapping[Series, tuple[int, int]] = {}
         self._failures: Mapping[str, str] = {}
@@ -127,7 +170,9 @@ class Keeper:
         return self._shown
 
     def judge(self, as_of: int) -> tuple[Standing, ...]:
-        """Return the Standings of all Agreements at `as_of` (UTC nanoseconds): of each the current one, then the closed one.
+        """Return the Standings of all Agreements at `as_of` (UTC nanoseconds).
+
+        Of each the current one, then the closed one, then those before it of which a claim is still open, the latest first.
 
         An Agreement that cannot be judged is missing, and `failures` says why; the others stand.
 
@@ -137,7 +182,7 @@ class Keeper:
         """
         state = fingerprint(self._ledger)
         tasks = [task for _, loaded in self._agreements for task in _tasks(loaded, as_of)]
-        kept: dict[tuple[str, Which], _Kept] = {}
+        kept: dict[_Name, _Kept] = {}
         failures: dict[str, str] = {}
         with ExitStack() as stack:
             store: ColumnStore | None = None
@@ -153,9 +198,12 @@ class Keeper:
                 except _FAULTS as error:
                     failures[task.loaded.agreement.name] = _why(task, error)
         self._kept, self._failures = kept, failures
-        standings = tuple(one.standing for one in kept.values())
-        self._shown = self._events.counted(standings, tasks)
-        return standings
+        self._shown = self._events.counted(
+            [one.standing for one in kept.values() if one.standing.which is not Which.EARLIER],
+            [task for task in tasks if task.which is not Which.EARLIER],
+        )
+        found = ((task, kept[task.name].standing) for task in tasks if task.name in kept)
+        return tuple(standing for task, standing in found if task.shows(standing, as_of))
 
 
 _FAULTS: Final = (ConfigError, ValueError, ArithmeticError, LookupError)
@@ -173,6 +221,8 @@ def _tasks(loaded: Loaded, as_of: int) -> Iterator[_Task]:
         yield _Task(loaded, Which.CURRENT, current)
     if closed is not None:
         yield _Task(loaded, Which.CLOSED, closed)
+        for period in earlier_periods(loaded.agreement, closed, as_of):
+            yield _Task(loaded, Which.EARLIER, period)
 
 
 def _made_from(task: _Task, state: str | None, as_of: int) -> tuple[object, ...]:

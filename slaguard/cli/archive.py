@@ -24,6 +24,7 @@ from slaguard.ledger.judge import judge, opened
 from slaguard.ledger.read import facts
 from slaguard.ledger.store import ColumnStore
 from slaguard.records import Fact, Incident
+from slaguard.reports.inputs import Note
 from slaguard.spec.labels import FIRST_YEAR, LAST_YEAR, Label
 from slaguard.spec.load import Loaded, load
 from slaguard.spec.model import Agreement
@@ -75,9 +76,9 @@ class _Remembered(Generic[Result]):
 class Archive:
     """Judges periods of Agreements on one ledger, which is read anew wherever it has changed."""
 
-    def __init__(self, ledger: Path, *, partials: bool = True) -> None:
-        """Take the ledger's folder, and whether answers on single segments are kept in it."""
-        self._ledger, self._partials = ledger, partials
+    def __init__(self, ledger: Path, *, partials: bool = True, notes: Sequence[Note] = ()) -> None:
+        """Take the ledger's folder, whether answers on single segments are kept in it, and what a claim page says besides."""
+        self._ledger, self._partials, self._notes = ledger, partials, tuple(notes)
         self._evaluations: _Remembered[Evaluation] = _Remembered(EVALUATIONS)
         self._pages: _Remembered[str] = _Remembered(PAGES)
 
@@ -136,7 +137,7 @@ class Archive:
 
         path, loaded = held
         with opened(self._ledger, partials=self._partials) as store:
-            return claim_page(gathered(store, loaded, period, moment.as_of), path)
+            return claim_page(gathered(store, loaded, period, moment.as_of), path, self._notes)
 
     def _judged(self, asked: Sequence[tuple[Loaded, ResolvedPeriod]], moment: Moment) -> list[Evaluation]:
         """Judge all that is not remembered on one store, which is opened if there is such."""

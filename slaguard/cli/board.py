@@ -21,6 +21,7 @@ from slaguard.evaluation.breach import BreachRecord
 from slaguard.evaluation.result import Evaluation
 from slaguard.evaluation.snapshot import Exporter, Snapshot
 from slaguard.records import Clock, Fact, Incident
+from slaguard.reports.inputs import Note
 from slaguard.server.board import Exposition
 from slaguard.spec.load import Loaded, load
 
@@ -101,6 +102,7 @@ class LiveBoard:
         clock: Clock,
         reload: Callable[[], Awaitable[str | None]],
         partials: bool = True,
+        notes: Sequence[Note] = (),
     ) -> None:
         """Show nothing yet.
 
@@ -112,13 +114,14 @@ class LiveBoard:
             clock: now, for what is asked without a time of knowledge.
             reload: reads the configuration again; returns what was wrong with it.
             partials: whether answers on single segments are kept in the ledger; without, nothing is written.
+            notes: what every claim page says besides.
 
         """
         self._agreements = tuple(agreements)
         self._exporter = exporter
         self._clock = clock
         self._reload = reload
-        self._archive = Archive(ledger, partials=partials)
+        self._archive = Archive(ledger, partials=partials, notes=notes)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slaguard-board")
         self._reason: str | None = "nothing has been judged yet"
         self._snapshot = Snapshot(clock.read().wall_ns, ())
@@ -132,13 +135,12 @@ class LiveBoard:
             SlaguardError: the exporter refuses them; page and API show them all the same.
 
         """
-        self._snapshot, self._reason = snapshot, None
+        self._snapshot, self._reason = snapshot, snapshot.trouble
         self._exposed = self._exporter.export(snapshot)
 
     def cannot(self, reason: str) -> None:
-        """Say why nothing can be shown, while nothing was published yet."""
-        if self._reason is not None:
-            self._reason = reason
+        """Say why nothing can be judged now; what was published before stays, until something is published again."""
+        self._reason = reason
 
     def replace(self, agreements: Sequence[Held]) -> None:
         """Take other Agreements into force."""
@@ -154,7 +156,7 @@ class LiveBoard:
         return self._snapshot
 
     def not_ready(self) -> str | None:
-        """Return why nothing can be shown yet."""
+        """Return why nothing can be shown yet, or be judged any more."""
         return self._reason
 
     def agreements(self) -> Sequence[Loaded]:

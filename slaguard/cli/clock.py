@@ -25,6 +25,13 @@ class SystemClock:
         return Instant(time.time_ns(), time.clock_gettime_ns(_MONOTONIC), self._boot)
 
     async def sleep_until(self, wall_ns: int) -> None:
-        """Return when the wall clock has reached `wall_ns`; waits in short steps, so that a clock step is noticed."""
-        while (left := wall_ns - time.time_ns()) > 0:  # noqa: ASYNC110 - the wall clock may be set while we wait
+        """Return when the wall clock has reached `wall_ns`, or was set back by more than a second: who waits looks again.
+
+        It waits in short steps, so that a clock that is set is noticed.
+        """
+        left = wall_ns - time.time_ns()
+        while left > 0:
             await asyncio.sleep(min(left / 1e9, 1.0))
+            before, left = left, wall_ns - time.time_ns()
+            if left > before:
+                return

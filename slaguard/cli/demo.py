@@ -34,6 +34,7 @@ EXAMPLE: Final = "acme-assistant.yaml"
 LISTEN: Final = "127.0.0.1:7464"
 SIMULATED: Final = "The vendor and its answers are simulated, over real HTTP on this machine; the month is a simulated one."
 LABELS: Final = "The human labels are simulated: they were drawn from the simulated vendor's own record of the truth."
+NOTES: Final = (Note(SIMULATED), Note(LABELS, "hallucination"))
 
 
 def demo(
@@ -65,7 +66,7 @@ def demo(
         typer.echo(f" look at it     {_command()} demo --serve: the page and the metrics, live")
         return
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(show(agreement, ledger, parse_rfc3339(AS_OF), address, _say_address))
+        runner.run(show(agreement, ledger, parse_rfc3339(AS_OF), address, _say_address, NOTES))
 
 
 def _say_address(url: str) -> None:
@@ -127,8 +128,7 @@ def _lines(say: Callable[[str], None]) -> Callable[[int, int], None]:
 
 def _pack(gathered: Gathered, agreement: Path, out: Path) -> tuple[Path, ...]:
     with gathered.store:
-        notes = (Note(SIMULATED), Note(LABELS, "hallucination"))
-        return write_claim_pack(claim_inputs(gathered, agreement, notes), out)
+        return write_claim_pack(claim_inputs(gathered, agreement, NOTES), out)
 
 
 def _say_where(out: Path, agreement: Path, files: tuple[Path, ...]) -> None:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from slaguard.agent.keeper import Keeper
 from slaguard.agent.settings import latency_limits
 from slaguard.agent.telemetry import BOUNDS_MS, LAG_MS, Distribution
 from slaguard.cli.board import LiveBoard, find_exporter
-from slaguard.cli.demo_month import EVERY_MS, MODEL, SimulatedClock
+from slaguard.cli.demo_month import MODEL, SimulatedClock
 from slaguard.cli.serve import on_signals
 from slaguard.config import Listen
 from slaguard.errors import ConfigError
 from slaguard.evaluation.snapshot import ProbeTelemetry, Snapshot, Telemetry
 from slaguard.ledger.judge import opened
 from slaguard.records import Observation, ProbeMissed
+from slaguard.reports.inputs import Note
 from slaguard.spec.load import Loaded, load
 from slaguard.terms import ANSWERED
 
@@ -37,8 +38,10 @@ def parse_listen(text: str) -> Listen:
         raise ConfigError(f"--listen {text}: {error}") from None
 
 
-def snapshot(loaded: Loaded, path: Path, ledger: Path, as_of: int) -> Snapshot:
+def snapshot(loaded: Loaded, path: Path, ledger: Path, as_of: int, notes: tuple[str, ...] = ()) -> Snapshot:
     """Return what the month came to at `as_of`: the Agreement judged, and what its probe did all month.
+
+    `notes` are what who looks at it must know.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -57,7 +60,7 @@ def snapshot(loaded: Loaded, path: Path, ledger: Path, as_of: int) -> Snapshot:
         reload_success_at=as_of,
         evaluated_at=as_of,
     )
-    return Snapshot(as_of, standings, telemetry)
+    return Snapshot(as_of, standings, telemetry, keeper.failures, notes=notes)
 
 
 def probe_telemetry(loaded: Loaded, observed: Iterable[Observation], missed: Iterable[ProbeMissed]) -> ProbeTelemetry:
@@ -80,7 +83,7 @@ def probe_telemetry(loaded: Loaded, observed: Iterable[Observation], missed: Ite
         agreement=loaded.agreement.name,
         vendor=loaded.agreement.vendor,
         model=MODEL,
-        every_ms=EVERY_MS,
+        every_ms=0,  # the month is over
         requests=requests,
         failures=failures,
         shed={reason: n for (how, reason), n in reasons.items() if how == "shed"},
@@ -92,8 +95,12 @@ def probe_telemetry(loaded: Loaded, observed: Iterable[Observation], missed: Ite
     )
 
 
-async def show(agreement: Path, ledger: Path, as_of: int, listen: Listen, say: Callable[[str], None]) -> None:
+async def show(
+    agreement: Path, ledger: Path, as_of: int, listen: Listen, say: Callable[[str], None], notes: Sequence[Note] = ()
+) -> None:
     """Serve until SIGINT or SIGTERM; `say` is told the address once it answers.
+
+    The page and every claim page carry the `notes`; those about one promise stand on the claim pages alone.
 
     Raises:
         ConfigError: the address cannot be listened at.
@@ -115,9 +122,11 @@ async def show(agreement: Path, ledger: Path, as_of: int, listen: Listen, say: C
         exporter=find_exporter(),
         clock=SimulatedClock(as_of),
         reload=reload,
+        notes=notes,
     )
     try:
-        board.publish(await asyncio.to_thread(snapshot, loaded, agreement, ledger, as_of))
+        said = tuple(note.text for note in notes if not note.objective)
+        board.publish(await asyncio.to_thread(snapshot, loaded, agreement, ledger, as_of, said))
         app = create_app(board, hosts=(listen.host,), now=lambda: as_of)
         await listening(app, listen, stop=stop, started=say)
     except ConfigError as error:

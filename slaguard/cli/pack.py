@@ -60,14 +60,14 @@ def claim_inputs(gathered: Gathered, agreement: Path, notes: Sequence[Note] = ()
     )
 
 
-def claim_page(gathered: Gathered, agreement: Path) -> str:
-    """Return the page of the claim pack alone, with the hashes of the other files in it.
+def claim_page(gathered: Gathered, agreement: Path, notes: Sequence[Note] = ()) -> str:
+    """Return the page of the claim pack alone, with the hashes of the other files in it; arguments as `claim_inputs`.
 
     Raises:
         ReportRefused: the report would not be true.
 
     """
-    return pack_files(claim_inputs(gathered, agreement))[PAGE].decode()
+    return pack_files(claim_inputs(gathered, agreement, notes))[PAGE].decode()
 
 
 def _inside(o: Observation, span: Span) -> bool:

@@ -21,7 +21,7 @@ from slaguard.cli.board import LiveBoard, find_exporter
 from slaguard.cli.clock import SystemClock
 from slaguard.cli.event_loop import new_event_loop
 from slaguard.cli.probing import prepare_all, transports
-from slaguard.cli.serve import on_signals
+from slaguard.cli.serve import on_signals, say_where
 from slaguard.errors import SlaguardError
 from slaguard.evaluation.snapshot import Exporter
 from slaguard.ledger.rowlog import RowLog
@@ -83,16 +83,10 @@ async def _together(
         await asyncio.wait({serving, started}, return_when=asyncio.FIRST_COMPLETED)
         if not started.done():
             await serving  # raises why it cannot listen
-        _say_where(started.result(), log)
+        say_where(started.result(), log)
         return await _until_told(agent, serving, stop, log)
     finally:
         board.close()
-
-
-def _say_where(url: str, log: EventLog) -> None:
-    typer.echo(f"page     {url}/\nmetrics  {url}/metrics")
-    sys.stdout.flush()
-    log.info("listening", url=url)
 
 
 async def _until_told(agent: Agent, serving: asyncio.Task[None], stop: asyncio.Event, log: EventLog) -> SlaguardError | None:

@@ -19,6 +19,7 @@ from slaguard.cli.clock import SystemClock
 from slaguard.cli.event_loop import new_event_loop
 from slaguard.errors import ConfigError, SlaguardError
 from slaguard.evaluation.snapshot import Exporter, Snapshot, Telemetry
+from slaguard.ledger.fingerprint import fingerprint
 from slaguard.records import NS_PER_MS, Clock
 
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
@@ -110,7 +111,7 @@ class Watching:
         judging = asyncio.create_task(self._judge_on())
         judging.add_done_callback(lambda _: stop.set())  # only a fault of our own ends it early, and it ends us
         try:
-            await listening(app, server.listen, stop=stop, started=lambda at: self._log.info("listening", url=at))
+            await listening(app, server.listen, stop=stop, started=lambda at: say_where(at, self._log))
         finally:
             judging.cancel()
             await asyncio.wait({judging})
@@ -150,12 +151,14 @@ class Watching:
         now = self._deployed
         pairs = {
             "server.listen": (now.config.server.listen, found.config.server.listen),
+            "server.hosts": (now.config.server.hosts, found.config.server.hosts),
             "ledger.path": (now.ledger, found.ledger),
         }
         for name, (old, new) in pairs.items():
             if old != new:
                 raise ConfigError(
-                    f"{self._path}: {name}: {new} instead of {old} needs a restart\n    restart, or change it back"
+                    f"{self._path}: {name}: {_plain(new)} instead of {_plain(old)} needs a restart\n"
+                    "    restart, or change it back"
                 )
 
     # ── judging ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,17 +180,26 @@ class Watching:
         now = self._clock.read().wall_ns
         try:
             standings = await asyncio.to_thread(self._keeper.judge, now)
-            self._tell({*self._keeper.failures.values()})
+            absent = await asyncio.to_thread(self._absent)
+            failures = dict(self._keeper.failures)
+            self._tell({*failures.values(), *absent})
             telemetry = Telemetry(
                 indicator_events=self._keeper.indicator_events(),
                 reload_successful=self._reloads.successful,
                 reload_success_at=self._reloads.success_at,
                 evaluated_at=now,
             )
-            self.board.publish(Snapshot(now, standings, telemetry))
+            self.board.publish(Snapshot(now, standings, telemetry, failures, notes=absent))
         except SlaguardError as error:
             self.board.cannot(str(error))
             self._tell({str(error)})
+
+    def _absent(self) -> tuple[str, ...]:
+        """Say that there is no ledger, where there is none: what is shown is then what is known without a record."""
+        path = self._deployed.ledger
+        if fingerprint(path) is not None:
+            return ()
+        return (f"There is no ledger at {path}. Nothing is known until one is there: check ledger: path: in {self._path}.",)
 
     def _tell(self, troubles: set[str]) -> None:
         """Log what is wrong when it begins, and when all is well again."""
@@ -209,6 +221,17 @@ async def _until_told(watching: Watching) -> None:
 
     on_signals(stop.set, reload)
     await watching.run(stop)
+
+
+def say_where(url: str, log: EventLog) -> None:
+    """Say on standard output and in the log where the page and the metrics are."""
+    typer.echo(f"page     {url}/\nmetrics  {url}/metrics")
+    sys.stdout.flush()
+    log.info("listening", url=url)
+
+
+def _plain(value: object) -> str:
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list | tuple) else str(value)
 
 
 def on_signals(end: Callable[[], None], reload: Callable[[], None]) -> None:

@@ -106,6 +106,25 @@ def external_id(evaluation: Evaluation, result: ObjectiveResult) -> str:
     return hashlib.sha256(rfc8785.dumps(identity)).hexdigest()
 
 
+def open_claim(evaluation: Evaluation, now: int, *, forfeits: bool) -> tuple[bool, int | None]:
+    """Tell whether there is a credit to claim and a deadline ahead that the claim depends on, and return the nearest known.
+
+    Args:
+        evaluation: of one of the Agreement's own periods; in an open one only what is final can be claimed.
+        now: UTC nanoseconds.
+        forfeits: whether a claim that came too late is lost: then the first deadline that is missed ends it.
+
+    """
+    owed = evaluation.credits is not None and evaluation.credits.claimable > 0
+    final = evaluation.period.closed or any(not result.provisional for result in evaluation.breached)
+    terms = [d.due for d in evaluation.deadlines if d.type in FORFEITING]
+    known = [due for due in terms if due is not None]
+    ahead = [due for due in known if due > now]
+    if not (owed and final and evaluation.period.own and terms) or (forfeits and len(ahead) < len(known)):
+        return False, None
+    return bool(ahead) or len(known) < len(terms), min(ahead, default=None)
+
+
 def _deadline(evaluation: Evaluation) -> int | None:
     """Return the earliest deadline that the claim depends on: the one that is missed first loses it."""
     return min((d.due for d in evaluation.deadlines if d.due is not None and d.type in FORFEITING), default=None)

@@ -20,12 +20,14 @@ OTHER: Final = "other"
 
 
 class Which(StrEnum):
-    """Which of the two periods of an Agreement that are shown."""
+    """Which of an Agreement's periods that are shown."""
 
     CURRENT = "current"
     """The one that is open."""
     CLOSED = "closed"
     """The last one that ended."""
+    EARLIER = "earlier"
+    """One before that, while a claim about it is still open; there may be several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class ProbeTelemetry:
     vendor: str
     model: str
     every_ms: int
+    """How often it asks, milliseconds; 0: it asks no more."""
     requests: int = 0
     failures: int = 0
     """Requests whose outcome is not an answer (`terms.ANSWERED`)."""
@@ -79,6 +82,10 @@ class ProbeTelemetry:
     time_to_first_token: Histogram | None = None
     lag: Histogram | None = None
     """How long after its moment a question was sent."""
+    failing: int = 0
+    """Calls in a row, up to now, that got no answer."""
+    failing_as: str | None = None
+    """The HTTP status or the outcome of the last of them."""
     overhead: Mapping[str, float] = field(default_factory=dict)
     """Our own part of a call's time, seconds, by statistic: p50, p95."""
     spent: Decimal = Decimal(0)
@@ -121,10 +128,16 @@ class Snapshot:
     taken_at: int
     standings: tuple[Standing, ...]
     telemetry: Telemetry = Telemetry()
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """Agreements that could not be judged, with why: of theirs some or all Standings are missing."""
+    trouble: str | None = None
+    """Why nothing can be judged now; the Standings are then those of before."""
+    notes: tuple[str, ...] = ()
+    """What whoever looks at this must know, a sentence each."""
 
-    def of(self, which: Which) -> tuple[Standing, ...]:
-        """Return the Standings of one kind of period, in the order of the configuration."""
-        return tuple(s for s in self.standings if s.which is which)
+    def of(self, *which: Which) -> tuple[Standing, ...]:
+        """Return the Standings of these kinds of period, in the order of the configuration."""
+        return tuple(s for s in self.standings if s.which in which)
 
 
 class Exporter(Protocol):

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from slaguard.evaluation.breach import BreachRecord, to_csv
+from slaguard.evaluation.breach import BreachRecord, breach_records, to_csv
 from slaguard.evaluation.result import rfc3339
 from slaguard.evaluation.snapshot import Snapshot
 from slaguard.server.asked import BreachQuery, EvaluationQuery, prefers_csv, span
@@ -19,8 +19,18 @@ from slaguard.server.documented import EVALUATION, content, errors
 from slaguard.server.refusals import Refusal
 from slaguard.server.views import AgreementView, FactView, IncidentView, View
 
-router = APIRouter(prefix="/api/v1")
 JSON: Final = "application/json"
+
+
+async def _each_once(request: Request) -> None:
+    """Refuse a parameter that is there twice: whichever of the two counted, it would surprise somebody."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise Refusal(400, "bad_parameter", f"{twice}: it is there twice; say it once")
+
+
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(_each_once)])
 
 
 async def _board(request: Request) -> Board:
@@ -87,16 +97,19 @@ async def evaluations(board: Shown, asked: Annotated[EvaluationQuery, Query()]) 
     },
 )
 async def breaches(request: Request, board: Shown, asked: Annotated[BreachQuery, Query()]) -> Response:
-    """Return the breach records of every own period that touches the days from `from` to `to`."""
+    """Return the breach records of every own period that touches the days from `from` to `to`; of those shown without days."""
     if asked.vendor is not None:
         _know("vendor", asked.vendor, [loaded.agreement.vendor for loaded in board.agreements()])
-    start, end = span(asked, board.snapshot())
-    found = await board.breaches(asked.vendor, start, end)
+    found: Sequence[BreachRecord]
+    if asked.start is None and asked.end is None:
+        found, name = _on_the_page(board.snapshot(), asked.vendor), "breaches.csv"
+    else:
+        start, end = span(asked, board.snapshot())
+        found, name = await board.breaches(asked.vendor, start, end), f"breaches-{start}-{end}.csv"
     as_csv = asked.format == "csv" or (asked.format is None and prefers_csv(request.headers.get("accept", "")))
     if not as_csv:
         answer = _listed(found)
     else:
-        name = f"breaches-{start}-{end}.csv"
         answer = Response(
             to_csv(found), media_type="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'}
         )
@@ -149,6 +162,12 @@ def _know(what: str, name: str, known: Sequence[str]) -> None:
 def _listed(found: Iterable[View | BreachRecord]) -> Response:
     body = [one.model_dump(mode="json") for one in found]
     return Response(json.dumps(body, ensure_ascii=False, indent=2) + "\n", media_type=JSON)
+
+
+def _on_the_page(shown: Snapshot, vendor: str | None) -> list[BreachRecord]:
+    """Return the breach records of the periods on the page, as they stand there."""
+    chosen = [s.evaluation for s in shown.standings if vendor in {None, s.evaluation.agreement.vendor}]
+    return [record for evaluation in chosen for record in breach_records(evaluation)]
 
 
 def _standings(shown: Snapshot, agreement: str | None) -> str:

@@ -81,7 +81,8 @@ class EvaluationQuery(Query):
         Annotated[str, Field(max_length=100), AfterValidator(_period)] | None,
         Field(
             description="A period: 2026-10-05, 2026-10, 2026-Q4, 2026, or START/END (a look, which makes no claim)."
-            " Absent: what was judged last, of the open period and of the one that closed last.",
+            " Absent: what was judged last, of the open period, of the one that closed last, and of those before it"
+            " of which a claim is still open.",
             examples=["2026-10"],
         ),
     ] = None
@@ -110,7 +111,7 @@ class BreachQuery(Query):
         Field(
             alias="from", examples=["2026-10-01"],
             description="The first local day; every own period that touches the span counts. Absent: where the earliest of the"
-            " periods on the page begins.",
+            " periods on the page begins; with neither day, the periods on the page.",
         ),
     ] = None  # fmt: skip
     end: Annotated[

@@ -29,7 +29,7 @@ class Board(Protocol):
         """Return the current results; never waits, never computes."""
 
     def not_ready(self) -> str | None:
-        """Return why nothing can be shown yet, None when it can. A vendor that is down is no reason."""
+        """Return why nothing can be shown yet or be judged any more, else None. A vendor that is down is no reason."""
 
     def agreements(self) -> Sequence[Loaded]:
         """Return the Agreements in force, in the order of the configuration."""

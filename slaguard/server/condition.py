@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from slaguard.evaluation.snapshot import ProbeTelemetry, Snapshot
+from datetime import UTC, datetime
+
+from slaguard.evaluation.snapshot import ProbeTelemetry, Snapshot, Standing, Which
 from slaguard.records import NS, NS_PER_MS
 from slaguard.reports.words import clean, counted
 
 STALE_AFTER = 3
 """A probe is late when nothing came of it for this many of its intervals, as in the alert SlaguardProbeStale."""
+FAILING_FROM = 3
+"""So many calls in a row without an answer are told."""
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -24,14 +28,20 @@ def status(snapshot: Snapshot, vendors: int, now: int) -> str:
     if not probes:
         return f"{counted(vendors, 'vendor')} · no probe runs here"
     last = [probe.last_at for probe in probes if probe.last_at is not None]
+    if last and not any(probe.every_ms for probe in probes):
+        at = datetime.fromtimestamp(max(last) // NS, UTC)
+        return f"{counted(vendors, 'vendor')} · the last probe was at {at:%Y-%m-%d %H:%M} UTC, none is asked any more"
     told = f"last probe {age(now - max(last))} ago" if last else "no probe has been sent yet"
     return f"watching {counted(vendors, 'vendor')} · {told}"
 
 
 def troubles(snapshot: Snapshot, not_ready: str | None, now: int) -> tuple[str, ...]:
-    """Return what is wrong with us, a sentence each; a vendor that is down is none of it."""
-    found = [f"Not ready: {clean(not_ready, 400)}."] if not_ready else []
+    """Return what is wrong, a sentence each: first with us, then whose calls get no answer."""
     telemetry = snapshot.telemetry
+    found = [_cannot(snapshot, not_ready, now)] if not_ready else []
+    for name, why in snapshot.failures.items():
+        found.append(f"{clean(name, 80)} cannot be judged: {_sentence(why.removeprefix(f'{name} '))}")
+    found += [clean(note, 400) for note in snapshot.notes]
     if not telemetry.reload_successful:
         since = "" if telemetry.reload_success_at is None else f", read {age(now - telemetry.reload_success_at)} ago,"
         found.append(f"The new configuration was refused; the one before it{since} is in force. The log says what is wrong.")
@@ -40,10 +50,52 @@ def troubles(snapshot: Snapshot, not_ready: str | None, now: int) -> tuple[str, 
         found.append(_late_words(late, now))
     elif _unwritten(snapshot):
         found.append(f"Nothing was written to the ledger for {age(now - (telemetry.last_append_at or 0))}, though probes run.")
+    found += [_failing(probe) for probe in telemetry.probes if probe.every_ms and probe.failing >= FAILING_FROM]
     return tuple(found)
 
 
+def is_blank(standing: Standing, snapshot: Snapshot) -> bool:
+    """Tell whether nothing that counts was recorded in an open period, and nothing is planned."""
+    if standing.which is not Which.CURRENT:
+        return False
+    asking = any(p.every_ms and p.agreement == standing.agreement.name for p in snapshot.telemetry.probes)
+    return not asking and not any(
+        r.coverage
+        or r.estimate.n
+        or r.unmeasured
+        or r.dropped
+        or any(e.n for e in r.excluded)
+        or (r.unknown and r.estimate.noun != "interval")  # an interval that nobody watched is unknown, too
+        for r in standing.evaluation.objectives
+    )
+
+
+def _cannot(snapshot: Snapshot, why: str, now: int) -> str:
+    if not snapshot.standings:
+        return f"Not ready: {_sentence(why)}"
+    since = age(now - (snapshot.telemetry.evaluated_at or snapshot.taken_at))
+    return f"What stands below was judged {since} ago and cannot be judged again: {_sentence(why)}"
+
+
+def _sentence(why: str) -> str:
+    """Return a message of several lines as one line that ends in a full stop."""
+    return f"{clean(told(why), 400).rstrip('.')}."
+
+
+def told(message: str) -> str:
+    """Return a message and how to mend it, which stands on a line of its own, in one line."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return " ".join([*(line if line.endswith((".", ";", ":", ",")) else f"{line};" for line in lines[:-1]), *lines[-1:]])
+
+
+def _failing(probe: ProbeTelemetry) -> str:
+    how = f" ({clean(probe.failing_as, 40)})" if probe.failing_as else ""
+    return f"The last {counted(probe.failing, 'call')} of {clean(probe.name, 160)} got no answer{how}."
+
+
 def _late(probe: ProbeTelemetry, now: int) -> bool:
+    if not probe.every_ms:
+        return False
     return probe.last_at is not None and now - probe.last_at > STALE_AFTER * probe.every_ms * NS_PER_MS
 
 
@@ -61,7 +113,7 @@ def _unwritten(snapshot: Snapshot) -> bool:
     """Tell whether probes brought results that were not written down."""
     telemetry = snapshot.telemetry
     last = max((probe.last_at for probe in telemetry.probes if probe.last_at is not None), default=None)
-    if last is None or telemetry.last_append_at is None:
+    if last is None or telemetry.last_append_at is None or not any(probe.every_ms for probe in telemetry.probes):
         return False
     slack = STALE_AFTER * min(probe.every_ms for probe in telemetry.probes) * NS_PER_MS
     return last - telemetry.last_append_at > max(slack, 60 * NS)

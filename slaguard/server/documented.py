@@ -32,7 +32,7 @@ STANDINGS: Final = {
                 "type": "object",
                 "required": ["which", "evaluation"],
                 "additionalProperties": False,
-                "properties": {"which": {"enum": ["current", "closed"]}, "evaluation": EVALUATION},
+                "properties": {"which": {"enum": ["current", "closed", "earlier"]}, "evaluation": EVALUATION},
             },
         },
     },

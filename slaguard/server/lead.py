@@ -9,6 +9,7 @@ from slaguard.evaluation.result import ObjectiveResult
 from slaguard.evaluation.snapshot import Snapshot, Standing, Which
 from slaguard.reports.moments import Calendar
 from slaguard.reports.words import clean, counted, money, percent, title
+from slaguard.server.condition import is_blank
 from slaguard.server.rows import OPEN_QUESTIONS
 from slaguard.server.worth import Sums, at_stake, claimable, deadline_of
 from slaguard.terms import Verdict
@@ -55,7 +56,8 @@ def _broken(snapshot: Snapshot) -> Figure:
         undecided = sum(result.verdict in OPEN_QUESTIONS for result in everything)
         left = f"No promise is shown to be broken; {undecided:,} of {len(everything):,} are not decided"
         return Figure("broken promises", ("0",), (left if undecided else "No promise is broken",))
-    below = [_of(snapshot.of(which), word) for which, word in ((Which.CLOSED, "in closed periods"), (Which.CURRENT, "so far"))]
+    closed, current = snapshot.of(Which.CLOSED, Which.EARLIER), snapshot.of(Which.CURRENT)
+    below = [_of(standings, word) for standings, word in ((closed, "in closed periods"), (current, "so far"))]
     return Figure("broken promises", (f"{broken:,}",), tuple(line for line in below if line), bad=True)
 
 
@@ -81,7 +83,7 @@ def _listed(sums: Sums) -> str:
 
 
 def _deadline(snapshot: Snapshot, now: int) -> Figure:
-    found = [(standing, due) for standing in snapshot.of(Which.CLOSED) if (due := deadline_of(standing, now))]
+    found = [(standing, due) for standing in snapshot.of(Which.CLOSED, Which.EARLIER) if (due := deadline_of(standing, now))]
     coming = [(s, d) for s, d in found if d.due is not None and d.due > now]
     if coming:
         standing, due = min(coming, key=lambda pair: pair[1].due or 0)
@@ -104,7 +106,8 @@ def _vendor(standing: Standing) -> str:
 
 # ── what we watched ─────────────────────────────────────────────────────────────────────────────────────────────────
 def _watched(snapshot: Snapshot) -> Figure:
-    standings = snapshot.of(Which.CURRENT) or snapshot.of(Which.CLOSED)
+    current = tuple(s for s in snapshot.of(Which.CURRENT) if not is_blank(s, snapshot))
+    standings = current or snapshot.of(Which.CLOSED)
     seen = [(result.coverage, standing, result) for standing in standings for result in standing.evaluation.objectives]
     below = []
     if seen:

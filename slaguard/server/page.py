@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from slaguard import __version__
 from slaguard.evaluation.snapshot import Snapshot, Standing, Which
 from slaguard.reports.words import clean
-from slaguard.server.condition import status, troubles
+from slaguard.server.condition import is_blank, status, troubles
 from slaguard.server.html import render
 from slaguard.server.lead import Figure, common_period, lead, period_word
 from slaguard.server.rows import Group, group
@@ -23,6 +23,8 @@ class Section:
     title: str
     remark: str
     groups: tuple[Group, ...]
+    blank: tuple[str, ...] = ()
+    """Open periods in which nothing was recorded, a line each instead of rows that say so one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,13 @@ def page(snapshot: Snapshot, agreements: Sequence[Loaded], not_ready: str | None
     names = {one.agreement.name for one in agreements} | {s.evaluation.agreement.name for s in snapshot.standings}
     vendors = {one.agreement.vendor for one in agreements} | {s.evaluation.agreement.vendor for s in snapshot.standings}
     judged = {s.evaluation.agreement.name for s in snapshot.standings}
-    found = (_section(snapshot.of(which), which, now) for which in (Which.CLOSED, Which.CURRENT))
+    found = _section(snapshot, Which.CLOSED, now), _section(snapshot, Which.CURRENT, now)
     return Page(
         status=status(snapshot, len(vendors), now),
         troubles=troubles(snapshot, not_ready, now),
         lead=lead(snapshot, now) if snapshot.standings else (),
         sections=tuple(section for section in found if section is not None),
-        waiting=tuple(clean(name, 80) for name in sorted(names - judged)),
+        waiting=tuple(clean(name, 80) for name in sorted(names - judged - set(snapshot.failures))),
         agreements=len(names),
         broken=sum(len(s.evaluation.breached) for s in snapshot.standings),
         judged=_judged(snapshot) if snapshot.standings else "",
@@ -73,17 +75,28 @@ def page(snapshot: Snapshot, agreements: Sequence[Loaded], not_ready: str | None
     )
 
 
-def _section(standings: Sequence[Standing], which: Which, now: int) -> Section | None:
-    if not standings:
+def _section(snapshot: Snapshot, which: Which, now: int) -> Section | None:
+    """Return a table; what is earlier stands with what has closed last."""
+    closed = which is Which.CLOSED
+    everything = snapshot.of(which, Which.EARLIER) if closed else snapshot.of(which)
+    if not everything:
         return None
-    name, closed = common_period(standings), which is Which.CLOSED
+    name = common_period(everything)
+    standings = [s for s in everything if not is_blank(s, snapshot)]
     heading = f"{name[:1].upper()}{name[1:]}" if name else "Periods that have closed" if closed else "Open periods"
     groups = [group(s, "" if name else period_word(s), now, f"{which.value}-{i}") for i, s in enumerate(standings)]
     return Section(
         title=f"{heading}, so far" if name and not closed else heading,
         remark="closed: this is what a claim rests on" if closed else "open: a verdict is final only where the row says so",
         groups=tuple(sorted(groups, key=lambda one: not one.broken)),
+        blank=tuple(_blank(s) for s in everything if is_blank(s, snapshot)),
     )
+
+
+def _blank(standing: Standing) -> str:
+    who = standing.evaluation.agreement
+    name = f"{clean(who.vendor, 120)} ({clean(who.name, 80)}), {period_word(standing)}"
+    return f"{name}: nothing that counts is recorded, and no probe asks."
 
 
 def _judged(snapshot: Snapshot) -> str:

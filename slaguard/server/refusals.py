@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from slaguard.errors import ConfigError, LedgerError, SlaguardError
 from slaguard.reports import ReportRefused
 from slaguard.reports.words import clean
+from slaguard.server.condition import told
 from slaguard.server.headers import SECURITY
 from slaguard.server.html import error_page, page_response
 
@@ -36,7 +37,7 @@ class Refusal(Exception):  # noqa: N818 - what it is
 
 def answer(path: str, asked: Headers, refusal: Refusal) -> Response:
     """Return the refusal in the form the caller reads: HTML for a browser outside /api and /-, else JSON."""
-    message = clean(refusal.message, LONGEST)
+    message = clean(told(refusal.message), LONGEST)
     program = path.startswith(("/api/", "/-/")) or "text/html" not in asked.get("accept", "")
     if program:
         body = {"error": {"code": refusal.code, "message": message}}

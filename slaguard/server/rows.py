@@ -78,7 +78,7 @@ def group(standing: Standing, period: str, now: int, ident: str) -> Group:
         period=period,
         note=_note(standing, now),
         claim=f"claims/{quote(name, safe='')}/{quote(label, safe='')}",
-        claim_word="claim page" if broken and standing.which is Which.CLOSED else "report",
+        claim_word="claim page" if broken and standing.which is not Which.CURRENT else "report",
         evaluation=f"api/v1/evaluations?{urlencode({'agreement': name, 'period': label})}",
         broken=broken,
         rows=tuple(_row(standing, result, now, f"{ident}-{i}") for i, result in enumerate(results)),

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from slaguard.agent.keeper import Keeper, _Counter, closed_period, knowledge, open_period
+from slaguard.agent.keeper import Keeper, _Counter, closed_period, earlier_periods, knowledge, open_period
 from slaguard.errors import ConfigError, LedgerError
 from slaguard.evaluation.result import ObjectiveResult
 from slaguard.evaluation.snapshot import Standing, Which
 from slaguard.ledger import judge
 from slaguard.ledger.rowlog import RowLog
-from slaguard.spec.load import load
+from slaguard.spec.load import Loaded, load
 from slaguard.terms import Reason, Verdict
 from tests.cli.watched import DAY, HOUR, Now, at, calls, contract, maintenance, october, write
 
@@ -48,6 +48,43 @@ def test_the_closed_period_stays_until_the_next_one_closes(tmp_path: Path) -> No
         ("2026-11-30T23:00:00Z", ["2026-12", "2026-11"]),
     ]:
         assert [s.period.label for s in keeper.judge(at(now))] == labels
+
+
+def claimed_for_60_days(folder: Path) -> tuple[Path, Loaded]:
+    path, _ = contract(folder)
+    path.write_text(path.read_text().replace("days: 30", "days: 60"))
+    return path, load(path)
+
+
+def test_a_claim_that_is_still_open_is_shown_though_another_period_has_closed_since(tmp_path: Path) -> None:
+    september = calls("2026-08-31T22:00:00Z", 720, range(10))
+    keeper = Keeper([claimed_for_60_days(tmp_path)], write(tmp_path / "ledger", [*september, *october(())]))
+    first = keeper.judge(NOON)
+    assert [(s.which.value, s.period.label) for s in first] == [
+        ("current", "2026-11"), ("closed", "2026-10"), ("earlier", "2026-09"),
+    ]  # fmt: skip
+    assert first[2].evaluation.credits is not None
+    assert first[2].evaluation.credits.claimable > 0
+    assert keeper.judge(NOON + HOUR)[2] is first[2], "judged again only when the ledger changed or a local day passed"
+    midnight = at("2026-11-29T23:00:00Z")  # 60 days after the last day of September, Berlin's
+    assert [s.period.label for s in keeper.judge(midnight - 1)] == ["2026-11", "2026-10", "2026-09"]
+    assert [s.period.label for s in keeper.judge(midnight)] == ["2026-11", "2026-10"]
+    assert keeper.indicator_events()[SERIES][0] == 0, "what was never current is not counted"
+
+
+def test_an_earlier_period_whose_promises_were_kept_is_not_shown(tmp_path: Path) -> None:
+    keeper = Keeper([claimed_for_60_days(tmp_path)], write(tmp_path / "ledger", calls("2026-08-31T22:00:00Z", 720)))
+    assert [s.which for s in keeper.judge(NOON)] == [Which.CURRENT, Which.CLOSED]
+
+
+def test_at_most_twelve_periods_before_the_last_closed_one_are_looked_at(tmp_path: Path) -> None:
+    path, _ = contract(tmp_path, period="day")
+    path.write_text(path.read_text().replace("days: 30", "days: 90"))
+    loaded = load(path)
+    closed = closed_period(loaded.agreement, NOON)
+    assert closed is not None
+    found = [p.label for p in earlier_periods(loaded.agreement, closed, NOON)]
+    assert (len(found), found[0], found[-1]) == (12, "2026-11-03", "2026-10-23")
 
 
 def test_before_it_is_in_force_an_agreement_has_no_period_and_at_first_none_that_closed(tmp_path: Path) -> None:

@@ -97,7 +97,17 @@ def test_before_the_first_results_a_board_says_that_it_is_not_ready_and_why(worl
     world.publish()
     assert world.board.not_ready() is None
     world.board.cannot("the ledger cannot be read")
-    assert world.board.not_ready() is None, "what was judged before is still there to see"
+    assert world.board.not_ready() == "the ledger cannot be read"
+    assert len(world.board.snapshot().standings) == 4, "what was judged before is still there to see"
+    world.publish()
+    assert world.board.not_ready() is None
+
+
+def test_a_snapshot_that_could_not_be_judged_anew_is_shown_and_is_not_ready(world: World) -> None:
+    now = world.clock.wall_ns
+    world.board.publish(Snapshot(now, world.keeper.judge(now), trouble="E-DISK-FULL"))
+    assert world.board.not_ready() == "E-DISK-FULL"
+    assert len(world.board.snapshot().standings) == 4
 
 
 def test_metrics_are_rendered_once_for_each_publication_and_answered_in_the_form_asked_for(world: World) -> None:

@@ -16,6 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from slaguard.cli import run
+from slaguard.cli.demo import SIMULATED
 from slaguard.cli.demo_serve import probe_telemetry
 from slaguard.records import NS, Observation, ProbeMissed
 from slaguard.spec.load import load
@@ -89,6 +90,19 @@ def test_the_metrics_hold_the_verdicts_and_what_the_probes_did(served: Served) -
 
 def test_the_claim_page_of_the_demos_month_is_there(served: Served) -> None:
     assert "C-2031" in served.get("/claims/acme-assistant/2026-10")
+
+
+def test_the_page_and_the_claim_page_say_that_the_vendor_is_simulated(served: Served) -> None:
+    assert SIMULATED in served.get("/")
+    assert "simulated" in served.get("/claims/acme-assistant/2026-10")
+
+
+def test_a_month_that_is_over_has_no_probe_that_is_late_and_no_rows_of_the_month_nobody_watched(served: Served) -> None:
+    page = served.get("/")
+    assert "brought no result" not in page
+    assert "none is asked any more" in page
+    assert "November 2026: nothing that counts is recorded, and no probe asks." in page
+    assert "slaguard_probe_interval_seconds{" not in served.get("/metrics")
 
 
 def test_told_to_end_it_ends_with_0(served: Served) -> None:

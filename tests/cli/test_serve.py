@@ -24,7 +24,7 @@ from slaguard.agent.log import EventLog
 from slaguard.cli import run
 from slaguard.cli.board import find_exporter
 from slaguard.cli.clock import SystemClock
-from slaguard.cli.serve import Watching, deployed
+from slaguard.cli.serve import Watching, deployed, say_where
 from slaguard.evaluation.result import rfc3339
 from slaguard.ledger.rowlog import RowLog
 from slaguard.records import Fact, Record
@@ -287,3 +287,47 @@ def test_a_damaged_ledger_is_told_once_and_shown_as_not_ready_until_it_is_mended
     rows.write_bytes(whole)
     served.ready()
     served.until(lambda: served.events("judging_again"))
+
+
+def test_a_ledger_that_breaks_later_shows_above_the_old_figures_and_in_readiness_and_in_the_metrics(
+    tmp_path: Path, serve: Callable[..., Beside]
+) -> None:
+    rows = write(tmp_path / "ledger", calls("2026-10-01T00:00:00Z", 24)) / "rows.db"
+    served = serve(configured(tmp_path, "acme"))
+    served.ready()
+    rows.write_bytes(b"x" * rows.stat().st_size)
+    served.until(lambda: served.get("/-/ready")[0] == 503)
+    page = served.get("/")[1].decode()
+    assert "cannot be judged again" in page
+    assert "E-LOG-CORRUPT" in page
+    judged = served.metric("slaguard_last_evaluation_timestamp_seconds")
+    time.sleep(1.5)  # another round
+    assert served.metric("slaguard_last_evaluation_timestamp_seconds") == judged
+
+
+def test_a_ledger_that_is_not_there_is_told_on_the_page_and_once_in_the_log(
+    tmp_path: Path, serve: Callable[..., Beside]
+) -> None:
+    served = serve(configured(tmp_path, "acme"))
+    served.ready()
+    assert "There is no ledger at" in served.get("/")[1].decode()
+    time.sleep(2.5)  # two more rounds
+    assert len(served.events("cannot_judge")) == 1
+    write(tmp_path / "ledger", calls("2026-10-01T00:00:00Z", 24))
+    served.until(lambda: "There is no ledger at" not in served.get("/")[1].decode())
+
+
+def test_other_names_to_be_asked_under_need_a_restart(tmp_path: Path, serve: Callable[..., Beside]) -> None:
+    config = configured(tmp_path, "acme")
+    served = serve(config)
+    served.ready()
+    config.write_text(config.read_text().replace("server: {", "server: {hosts: [sla.example.com], "))
+    assert served.reload() >= 400
+    assert "server.hosts: sla.example.com instead of none" in served.events("reload_refused")[0]["reason"]
+
+
+def test_it_says_on_standard_output_where_the_page_and_the_metrics_are(capsys: pytest.CaptureFixture[str]) -> None:
+    lines: list[str] = []
+    say_where("http://127.0.0.1:7464", EventLog(lines.append, SystemClock(), form="json"))
+    assert capsys.readouterr().out == "page     http://127.0.0.1:7464/\nmetrics  http://127.0.0.1:7464/metrics\n"
+    assert json.loads(lines[0])["event"] == "listening"

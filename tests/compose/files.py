@@ -9,6 +9,7 @@ import yaml
 
 REPO = Path(__file__).resolve().parents[2]
 FOLDER = REPO / "exporters" / "compose"
+AGENT = FOLDER / "agent"
 
 
 def compose() -> dict[str, Any]:
@@ -25,8 +26,17 @@ def services() -> dict[str, dict[str, Any]]:
 
 def mounts(service: str) -> dict[str, Path]:
     """Return which of our files a service finds where: container path → file or folder of the checkout."""
-    found = (volume.split(":") for volume in services()[service].get("volumes", ()))
-    return {parts[1]: (FOLDER / parts[0]).resolve() for parts in found if parts[0].startswith(".")}
+    volumes = (volume.split(":") for volume in services()[service].get("volumes", ()))
+    return {parts[1]: (FOLDER / parts[0]).resolve() for parts in volumes if parts[0].startswith(".")}
+
+
+def found(service: str, path: str) -> Path:
+    """Return which of our files a service finds at a path, in a folder that is mounted."""
+    for inside, ours in mounts(service).items():
+        if path.startswith(f"{inside}/"):
+            return ours / path.removeprefix(f"{inside}/")
+    msg = f"{path} is not mounted in {service}"
+    raise AssertionError(msg)
 
 
 def dockerfile() -> list[list[str]]:

@@ -18,7 +18,7 @@ from slaguard.cli import VERBS, run
 from slaguard.cli.deployment import load_config
 from slaguard.config import is_loopback
 from slaguard.spec.load import load
-from tests.compose.files import FOLDER, REPO, compose, dockerfile, mounts, services
+from tests.compose.files import AGENT, FOLDER, REPO, compose, dockerfile, found, mounts, services
 from tests.conftest import absent
 
 OURS = ("vendor", "agent")
@@ -33,11 +33,11 @@ def test_the_four_services_are_there_and_every_volume_is_declared() -> None:
 
 
 @pytest.mark.parametrize("service", services())
-def test_every_mounted_path_is_in_the_checkout_and_read_only(service: str) -> None:
+def test_every_mounted_path_is_a_folder_of_the_checkout_and_read_only(service: str) -> None:
     for volume in services()[service].get("volumes", ()):
         source, _, mode = volume.split(":") if volume.count(":") == 2 else (*volume.split(":"), "")
         if source.startswith("."):
-            assert (FOLDER / source).exists(), f"{source} is not there"
+            assert (FOLDER / source).is_dir(), f"{source} is no folder: an editor's new copy of a file alone is never seen"
             assert mode == "ro"
 
 
@@ -84,7 +84,23 @@ def test_services_start_in_an_order_that_has_an_end() -> None:
         ready = {name for name, needs in waits.items() if name not in done and needs <= done}
         assert ready, f"these wait for each other: {sorted(set(waits) - done)}"
         done |= ready
-    assert all(c == {"condition": "service_healthy"} for s in services().values() for c in s.get("depends_on", {}).values())
+    conditions = [c for s in services().values() for c in s.get("depends_on", {}).values()]
+    assert all(c["condition"] == "service_healthy" for c in conditions)
+
+
+def test_whom_the_agent_asks_whether_it_is_itself_that_is_away_is_up_before_it_and_waits_for_nobody() -> None:
+    control = load_config(AGENT / "slaguard.yaml").control
+    assert control is not None
+    assert services()["agent"]["depends_on"][control.host] == {"condition": "service_healthy"}
+    assert "depends_on" not in services()[control.host]
+    inside = [port.rpartition(":")[2] for port in services()[control.host]["ports"]]
+    assert inside == [str(control.port)]
+
+
+def test_the_agent_follows_a_restart_of_whose_network_it_shares() -> None:
+    owner = services()["agent"]["network_mode"].removeprefix("service:")
+    assert services()["agent"]["depends_on"][owner]["restart"] is True
+    assert f"docker compose up -d --force-recreate {owner} agent" in (FOLDER / "README.md").read_text()
 
 
 def test_docker_itself_accepts_the_file() -> None:
@@ -105,7 +121,7 @@ def test_the_agents_command_is_a_verb_and_its_configuration_is_mounted_there() -
     verb, option, path = services()["agent"]["command"]
     assert verb in VERBS
     assert option == "--config"
-    assert mounts("agent")[path] == FOLDER / "slaguard.yaml"
+    assert found("agent", path) == AGENT / "slaguard.yaml"
     assert ["CMD", f'["{verb}",', f'"{option}",', f'"{path}"]'] in dockerfile()
 
 
@@ -121,11 +137,11 @@ def test_the_vendors_command_is_a_program_of_ours_and_its_options_are_known() ->
 
 # ── slaguard.yaml, the Agreement ────────────────────────────────────────────────────────────────────────────────────
 def test_the_agreement_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["validate", str(FOLDER / "acme-live.yaml")]) == 0, capsys.readouterr().err
+    assert run(["validate", str(AGENT / "acme-live.yaml")]) == 0, capsys.readouterr().err
 
 
 def test_the_configuration_is_accepted_and_fits_the_containers() -> None:
-    config = load_config(FOLDER / "slaguard.yaml")
+    config = load_config(AGENT / "slaguard.yaml")
     assert str(config.ledger.path).startswith("/data/")
     vendor, command = config.vendors["Acme AI"], services()["vendor"]["command"]
     assert vendor.base_url == f"http://{command[command.index('--listen') + 1]}/v1"
@@ -135,18 +151,18 @@ def test_the_configuration_is_accepted_and_fits_the_containers() -> None:
 
 
 def test_plain_http_stays_on_the_agents_own_network() -> None:
-    config = load_config(FOLDER / "slaguard.yaml")
+    config = load_config(AGENT / "slaguard.yaml")
     assert services()["agent"]["network_mode"] == "service:vendor"
     assert all(is_loopback(v.base_url.split("/")[2].rpartition(":")[0]) for v in config.vendors.values())
 
 
 def test_the_agent_is_published_where_it_listens_and_known_by_the_name_that_is_asked() -> None:
-    config = load_config(FOLDER / "slaguard.yaml")
+    config = load_config(AGENT / "slaguard.yaml")
     port = config.server.listen.port
     assert services()["vendor"]["ports"] == [f"127.0.0.1:{port}:{port}"]
     (aliases,) = (n["aliases"] for n in services()["vendor"]["networks"].values())
     assert list(config.server.hosts) == aliases
-    (job,) = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
+    (job,) = yaml.safe_load((FOLDER / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
     assert job["static_configs"] == [{"targets": [f"{aliases[0]}:{port}"]}]
     assert config.control is not None
     assert config.control.host in services()
@@ -159,10 +175,9 @@ def test_promtool_accepts_prometheus_as_it_is_mounted(tmp_path: Path) -> None:
         absent("promtool is not installed: make test-system says how")
         return
     for inside, ours in mounts("prometheus").items():
-        where = tmp_path / inside.lstrip("/")
-        where.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ours, where)
+        shutil.copytree(ours, tmp_path / inside.lstrip("/"))
     config = tmp_path / "etc" / "prometheus" / "prometheus.yml"
+    config.write_text(config.read_text().replace("/etc/slaguard", str(tmp_path / "etc" / "slaguard")))
     done = subprocess.run([promtool, "check", "config", str(config)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "rules found" in done.stdout
@@ -175,11 +190,14 @@ def provisioned(path: Path) -> dict[str, Any]:
 
 
 def test_grafanas_data_source_is_the_shipped_one_at_another_address() -> None:
-    ours, shipped = FOLDER / "grafana-datasource.yaml", REPO / "grafana" / "provisioning" / "datasources" / "slaguard.yaml"
+    ours, shipped = (
+        FOLDER / "grafana" / "datasources" / "slaguard.yaml",
+        REPO / "grafana" / "provisioning" / "datasources" / "slaguard.yaml",
+    )
     assert provisioned(ours) == provisioned(shipped)
     (source,) = yaml.safe_load(ours.read_text())["datasources"]
     assert source["url"] == "http://prometheus:9090"
-    scraped = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["global"]["scrape_interval"]
+    scraped = yaml.safe_load((FOLDER / "prometheus" / "prometheus.yml").read_text())["global"]["scrape_interval"]
     assert source["jsonData"]["timeInterval"] == scraped
 
 
@@ -237,6 +255,17 @@ def test_the_image_is_pinned_installs_by_hash_and_runs_as_nobody() -> None:
     assert owned[-2:] == ["/data", "/data/tmp"]
     assert "65532" in owned
     assert words.index(["USER", "65532:65532"]) > words.index(owned)
+
+
+def test_what_runs_is_compiled_while_the_image_is_built() -> None:
+    words = dockerfile()
+    stages = [i for i, w in enumerate(words) if w[0] == "FROM"]
+    compiled = [i for i, w in enumerate(words) if w[:4] == ["RUN", "python", "-m", "compileall"]]
+    assert [sum(start < i for start in stages) for i in compiled] == [1, 2]
+    assert words[compiled[0]][-1] == "/opt/slaguard"
+    version = words[0][1].partition(":")[2].rpartition(".")[0]
+    assert words[compiled[1]][-1] == f"/usr/local/lib/python{version}"
+    assert all("unchecked-hash" in words[i] for i in compiled)
 
 
 def test_the_readme_says_plainly_that_it_was_never_started_here_and_names_what_is_published() -> None:

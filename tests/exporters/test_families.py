@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -184,6 +185,47 @@ def test_a_kept_promise_has_no_deadline_to_be_alarmed_about() -> None:
     kept = standing(acme(), Which.CLOSED, traffic(OCTOBER, "Acme AI"))
     assert kept.evaluation.deadlines
     assert reading(Snapshot(NOW, (kept,), TELEMETRY))("claim_deadline_timestamp_seconds") is None
+
+
+def claimed(which: Which, *, owed: str = "100.00", due: int | None = None, **more: Any) -> Standing:
+    """Return the broken period of acme-chat as another one, with another credit and another deadline."""
+    broken = next(s for s in standings() if s.agreement.name == "acme-chat" and s.which is Which.CLOSED)
+    priced = broken.evaluation.credits
+    assert priced is not None
+    [term] = broken.evaluation.deadlines
+    changes = {
+        "credits": priced.model_copy(update={"claimable": Decimal(owed)}),
+        "deadlines": (term.model_copy(update={"due": term.due if due is None else due, **more}),),
+    }
+    return replace(broken, which=which, evaluation=broken.evaluation.model_copy(update=changes))
+
+
+def test_earlier_periods_of_one_agreement_are_one_sum_and_one_deadline_and_have_no_verdicts() -> None:
+    earlier = (claimed(Which.EARLIER, due=NOW + 2 * DAY), claimed(Which.EARLIER, owed="50.50", due=NOW + DAY))
+    read = reading(Snapshot(NOW, (claimed(Which.CLOSED, due=NOW + 9 * DAY), *earlier)))
+    assert read("service_credit_amount", period="earlier", basis="claimable") == 150.5
+    assert read("service_credit_amount", period="closed", basis="claimable") == 100.0
+    assert read("claim_deadline_timestamp_seconds", period="earlier") == (NOW + DAY) / 10**9
+    assert read("claim_deadline_timestamp_seconds", period="closed") == (NOW + 9 * DAY) / 10**9
+    assert not any(f.rows for f in families(Snapshot(NOW, earlier)) if f.metric.name == "slaguard_objective_verdict")
+
+
+def test_without_a_credit_or_for_a_deadline_that_no_claim_depends_on_there_is_no_series() -> None:
+    for one in (claimed(Which.CLOSED, owed="0"), claimed(Which.CLOSED, type="dispute")):
+        read = reading(Snapshot(NOW, (one,)))
+        assert read("claim_deadline_timestamp_seconds") is None
+
+
+def test_an_agreement_that_cannot_be_judged_is_told_beside_those_that_can() -> None:
+    read = reading(replace(snapshot(), failures={"broken": "broken 2026-10: no such thing"}))
+    assert read("agreement_failed", sla="broken") == 1
+    assert read("agreement_failed", sla="acme-chat") == 0
+
+
+def test_a_probe_that_asks_no_more_has_no_interval_it_could_be_late_by() -> None:
+    over = replace(snapshot(), telemetry=replace(TELEMETRY, probes=(replace(PROBE, every_ms=0),)))
+    assert reading(over)("probe_interval_seconds") is None
+    assert reading(over)("last_probe_timestamp_seconds") is not None
 
 
 # ── what comes and goes ─────────────────────────────────────────────────────────────────────────────────────────────

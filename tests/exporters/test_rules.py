@@ -27,6 +27,8 @@ ASKED_FOR = {
     "SlaguardClaimDeadlineSoon": "ticket",
     "SlaguardProbeStale": "ticket",
     "SlaguardAbsent": "page",
+    "SlaguardNotJudged": "ticket",
+    "SlaguardAgreementFailed": "ticket",
     "SlaguardReloadFailed": "ticket",
     "SlaguardExportFailed": "page",
     "SlaguardBudgetExhausted": "ticket",
@@ -78,18 +80,41 @@ def test_every_alert_has_a_case_that_fires_and_one_that_stays_silent() -> None:
 SPOILT = {
     "provisional breaches fire": ("Breach", "and ignoring (verdict) slaguard_objective_provisional == 0", ""),
     "one bad minute pages": ("BreachToDate", "for: 10m", "for: 1m"),
-    "a few events page": ("BreachToDate", 'slaguard_objective_verdict{verdict="insufficient"} == 1', "vector(0) == 1"),
+    "a final breach may still be saved": ("BreachToDate", "and slaguard_objective_provisional == 1", ""),
+    "a few events page": ("BreachToDate", "slaguard_objective_events_needed > 0", "vector(0) == 1"),
+    "one bad event pages": ("BreachToDate", "slaguard_objective_bad_events < 2", "vector(0) == 1"),
+    "low coverage hides an outage": (
+        "BreachToDate",
+        "and ignoring (verdict) (slaguard_objective_events_needed > 0 or slaguard_objective_bad_events < 2)",
+        "",
+    ),
+    "a sample at risk waits for more": ("BreachToDate", 'slaguard_objective_verdict{verdict="insufficient"} == 1', "{} == 1"),
     "too few events are told in the middle": ("EvidenceInsufficient", "> 0.75 *", "> 0.1 *"),
     "coverage is told on the first day": ("EvidenceInsufficient", "> 0.1 *", "> 0 *"),
     "a final breach asks for more": ("EvidenceInsufficient", "slaguard_objective_provisional == 0", "vector(0) == 1"),
     "a deadline that has passed fires": ("ClaimDeadlineSoon", "- time() > 0)", "- time())"),
     "a deadline far off fires": ("ClaimDeadlineSoon", "7 * 86400", "9 * 86400"),
+    "one period's credit is told with another's deadline": ("ClaimDeadlineSoon", "vendor=%q,period=%q,", "vendor=%q,"),
+    "one minute without a judgement fires": ("NotJudged", "> 15 * 60", "> 30"),
+    "what was never judged is overlooked": (
+        "NotJudged",
+        "or\n          slaguard_config_last_reload_success_timestamp_seconds\n      ) > 15",
+        ") > 15",
+    ),
+    "a moment's failure fires": ("AgreementFailed", "for: 15m", "for: 1m"),
     "one limit for all probes": ("ProbeStale", "> 3 * slaguard_probe_interval_seconds", "> 900"),
     "overload is told as a lack of money": ("BudgetExhausted", 'reason="budget"', 'reason=~".+"'),
-    "a counter that begins is overlooked": (
+    "a counter that begins is overlooked": ("BudgetExhausted", "offset 1h", "offset 1m"),
+    "a restart with the same number is overlooked": (
         "BudgetExhausted",
-        "or slaguard_probe_shed_total",
-        "or 0 * slaguard_probe_shed_total",
+        "resets(slaguard_probe_requests_total[1h])",
+        "vector(0)",
+    ),
+    "a counter that begins anew is overlooked": ("BudgetExhausted", "< on (job, instance)", "> on (job, instance)"),
+    "a scrape that failed is told as a lack of money": (
+        "BudgetExhausted",
+        "sum by (job, instance) (count_over_time(slaguard_build_info[1h]))",
+        "sum by (job, instance) (60 * slaguard_build_info)",
     ),
 }
 
@@ -120,6 +145,42 @@ def test_the_example_of_the_alertmanager_is_a_whole_configuration() -> None:
 def test_the_alertmanager_sends_pages_and_tickets_where_they_belong(severity: str, receiver: str) -> None:
     routed = said(program("amtool"), "config", "routes", "test", "--config.file=alertmanager.yml", f"severity={severity}")
     assert routed.split() == [receiver]
+
+
+def matched(matchers: list[str], alert: dict[str, Any]) -> bool:
+    """Tell whether an inhibition's matchers take an alert, as far as its name and urgency go."""
+    labels = {"alertname": alert["alert"], **alert["labels"]}
+    for matcher in matchers:
+        found = re.fullmatch(r'(\w+) *(=~|=) *"(.*)"', matcher)
+        assert found is not None, matcher
+        name, how, value = found.groups()
+        if not (re.fullmatch(value, labels[name]) if how == "=~" else labels[name] == value):
+            return False
+    return True
+
+
+def inhibited() -> list[tuple[dict[str, Any], dict[str, Any], list[str]]]:
+    """Return (the alert that silences, the one that is silenced, the labels in which they must agree)."""
+    inhibitions = yaml.safe_load((FOLDER / "alertmanager.yml").read_text(encoding="utf-8"))["inhibit_rules"]
+    return [
+        (source, target, rule["equal"])
+        for rule in inhibitions
+        for source in rules()
+        for target in rules()
+        if matched(rule["source_matchers"], source) and matched(rule["target_matchers"], target)
+    ]
+
+
+def test_a_final_breach_and_a_deadline_are_never_held_back() -> None:
+    held = {target["alert"] for _, target, _ in inhibited()}
+    assert held == {"SlaguardEvidenceInsufficient", "SlaguardReloadFailed"}
+
+
+def test_an_alert_holds_back_another_only_by_labels_that_both_have() -> None:
+    for source, target, equal in inhibited():
+        assert {"job", "instance"} <= {*equal}
+        for alert in (source, target):
+            assert {*equal} <= carried(promql.parse(alert["expr"])), (alert["alert"], equal)
 
 
 # ── what is in them ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -84,9 +84,33 @@ def test_breaches_of_one_vendor_are_its_own(server: Server) -> None:
 def test_breaches_come_as_csv_where_it_is_asked_for(server: Server, query: str, accept: str) -> None:
     _, headers, content = server.ask(FakeBoard(), f"/api/v1/breaches{query}", headers={"Accept": accept})[0]
     assert headers["content-type"] == "text/csv; charset=utf-8"
-    assert headers["content-disposition"] == 'attachment; filename="breaches-2026-07-01-2026-12-31.csv"'
+    assert headers["content-disposition"] == 'attachment; filename="breaches.csv"'
     rows = list(csv.DictReader(io.StringIO(content.decode())))
     assert [row["external_id"] for row in rows] == [one.external_id for one in expected()]
+
+
+def test_without_days_breaches_are_exactly_those_of_the_periods_on_the_page(server: Server) -> None:
+    board = FakeBoard(broken="nothing else is asked for")
+    status, _, body = server.ask(board, "/api/v1/breaches")[0]
+    shown = {(s.agreement.name, s.period.label) for s in board.shown.standings if s.evaluation.breached}
+    assert status == 200
+    assert {(one["agreement"], one["period"]) for one in json.loads(body)} == shown
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["breaches?from=2026-10-01&from=2026-11-01", "evaluations?agreement=a&agreement=b", "breaches?format=csv&format=csv"],
+)
+def test_a_parameter_that_is_there_twice_is_refused(server: Server, query: str) -> None:
+    status, _, body = server.ask(FakeBoard(), f"/api/v1/{query}")[0]
+    assert status == 400
+    assert "it is there twice; say it once" in json.loads(body)["error"]["message"]
+
+
+def test_a_message_and_how_to_mend_it_are_two_clauses(server: Server) -> None:
+    board = FakeBoard(broken="slaguard.yaml: unknown key\n    did you mean budget?")
+    _, _, body = server.ask(board, "/api/v1/facts")[0]
+    assert json.loads(body)["error"]["message"] == "slaguard.yaml: unknown key; did you mean budget?"
 
 
 def test_the_parameter_decides_over_the_header(server: Server) -> None:

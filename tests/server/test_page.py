@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from html.parser import HTMLParser
 from typing import Any
 
@@ -195,7 +196,10 @@ def test_a_ledger_that_is_not_written_is_told() -> None:
 
 
 def test_why_nothing_can_be_shown_is_told() -> None:
-    assert content(not_ready="the ledger is still being read").troubles == ("Not ready: the ledger is still being read.",)
+    nothing = replace(snapshot(), standings=())
+    assert content(nothing, not_ready="no ledger yet").troubles == ("Not ready: no ledger yet.",)
+    told = "What stands below was judged 20 seconds ago and cannot be judged again: the ledger is gone; bring it back."
+    assert content(not_ready="the ledger is gone\n    bring it back").troubles == (told,)
 
 
 # ── empty pages ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -280,3 +284,61 @@ def test_closed_standings_alone_are_shown_too() -> None:
     found = content(replace(snapshot(), standings=snapshot().of(Which.CLOSED)))
     assert len(found.sections) == 1
     assert figures(found)["we watched"][0].endswith("%")
+
+
+# ── what is not in the table ────────────────────────────────────────────────────────────────────────────────────────
+def test_an_earlier_period_that_can_still_be_claimed_stands_with_the_closed_ones_and_counts() -> None:
+    earlier = replace(ACME, which=Which.EARLIER)
+    both = content(replace(snapshot(), standings=(BOREALIS_NOW, CIRRUS, earlier)))
+    closed = both.sections[0]
+    assert [g.period for g in closed.groups if g.agreement == "acme-assistant"] == ["October 2026"]
+    assert [g.claim_word for g in closed.groups if g.agreement == "acme-assistant"] == ["claim page"]
+    assert figures(both)["next deadline"] == ("12 days", "Acme AI, Mon 30 Nov 2026")
+    assert figures(both)["claimable now"][0] == "1,800.00 EUR"
+
+
+def test_an_agreement_that_cannot_be_judged_is_named_and_not_waited_for() -> None:
+    why = "acme-assistant 2026-10: no such thing\n    record one"
+    found = content(replace(only(CIRRUS), failures={"acme-assistant": why}))
+    assert found.troubles == ("acme-assistant cannot be judged: 2026-10: no such thing; record one.",)
+    assert "acme-assistant" not in found.waiting
+
+
+def test_what_whoever_looks_must_know_stands_above_the_figures() -> None:
+    assert content(replace(snapshot(), notes=("The vendor is simulated.",))).troubles == ("The vendor is simulated.",)
+
+
+def test_a_probe_that_asks_no_more_is_not_late_and_the_head_says_when_it_asked_last() -> None:
+    shown = with_telemetry(probes=(replace(PROBE, every_ms=0, last_at=at(10, 31) + 12 * 3600 * NS),))
+    found = content(shown)
+    assert found.troubles == ()
+    assert "the last probe was at 2026-10-31 11:00 UTC" in found.status
+
+
+def test_calls_in_a_row_without_an_answer_are_told_from_the_third_on() -> None:
+    for failing, told in ((2, ()), (3, ("The last 3 calls of acme-assistant/acme-large got no answer (503).",))):
+        probe = replace(PROBE, failing=failing, failing_as="503")
+        assert content(with_telemetry(probes=(probe,))).troubles == told
+
+
+def test_an_open_period_without_a_record_or_a_probe_is_one_line_and_no_row_of_nothing() -> None:
+    nothing = altered(
+        ACME_NOW,
+        objectives=tuple(
+            r.model_copy(
+                update={
+                    "coverage": Fraction(0), "unknown": 0, "unmeasured": 0, "dropped": 0, "excluded": (),
+                    "estimate": r.estimate.model_copy(update={"n": 0}),
+                }
+            )
+            for r in ACME_NOW.evaluation.objectives
+        ),
+    )  # fmt: skip
+    shown = replace(only(ACME, nothing), telemetry=Telemetry())
+    found = content(shown)
+    assert found.sections[1].groups == ()
+    assert found.sections[1].blank == (
+        "Acme AI (acme-assistant), November 2026: nothing that counts is recorded, and no probe asks.",
+    )
+    assert "nothing that counts is recorded, and no probe asks" in render_board(shown, LOADED, None, NOW)
+    assert content(only(ACME, nothing)).sections[1].groups != (), "a probe asks: its rows fill"

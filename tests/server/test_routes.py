@@ -229,7 +229,8 @@ def test_what_is_wrong_with_a_request_is_said_in_words(server: Server, path: str
 @pytest.mark.parametrize(
     "path",
     [
-        "/api/v1/evaluations?agreement=acme-assistant&period=2026-10", "/api/v1/breaches", "/api/v1/facts", "/api/v1/incidents",
+        "/api/v1/evaluations?agreement=acme-assistant&period=2026-10", "/api/v1/breaches?from=2026-10-01",
+        "/api/v1/facts", "/api/v1/incidents",
         "/claims/acme-assistant/2026-10",
     ],
 )  # fmt: skip
