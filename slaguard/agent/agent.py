@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from slaguard.agent.alive import Alive
 from slaguard.agent.crew import Crew, Seams
 from slaguard.agent.keeper import Keeper
-from slaguard.agent.log import EventLog
+from slaguard.agent.log import EventLog, timestamp
 from slaguard.agent.post import Post
 from slaguard.agent.purses import Call, Purses, calls_in
 from slaguard.agent.recovery import Known, known_of, probe_of, recover
@@ -44,6 +46,10 @@ DAY_NS: Final = 86_400 * NS
 _BATCH: Final = 5_000
 _PASSING: Final = ("E-DISK-FULL", "E-LEDGER-BUSY")
 """What of a ledger's troubles goes away by itself: sealing and judging are tried again."""
+_READING: Final = (*_PASSING, "E-LEDGER-READ")
+"""And what of them when nothing is to be written."""
+_FRESH_NS: Final = 5 * NS
+"""How often results alone are shown, without anything being judged."""
 
 
 class Agent:
@@ -57,14 +63,23 @@ class Agent:
         self._clock = seams.clock
         self._log = log
         self._keeper = Keeper(settings.agreements, rows.directory)
-        self._recorder = Recorder(self._clock)
+        self._recorder = Recorder(self._clock, self._show_soon)
         self._crew = Crew(seams, rows, self._recorder, Purses(self._clock, self._calls), log)
         self._verdicts = Verdicts(log)
         self._posts: dict[str, Post] = {}
         self._manned: set[Post] = set()
         self._resumes: Mapping[str, Resume] = {}
         self._standings: tuple[Standing, ...] = ()
+        self._trouble: str | None = None
+        self._told: dict[str, str] = {}
+        self._at_start = {part: _needs_restart(settings, part) for part in _ONLY_AT_START}
+        self._leaving: dict[str, Post] = {}
         self._ended = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._nudged = asyncio.Event()
+        self._ticked_at = 0
+        self._shown_at: int | None = None
+        self._alive = Alive(log)
         self._failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._one_reload = asyncio.Lock()
@@ -92,20 +107,26 @@ class Agent:
         """
         config = self._settings.config
         self._log.info("start", ledger=config.ledger.path, agreements=len(self._settings.agreements), probes=len(self._posts))
-        try:
-            await self._recover()
-            await self._tick()
-            for name, post in self._posts.items():
-                self._man(post, self._resumes[name])
-            self._guard(asyncio.create_task(self._tick_on(), name="tick"))
-            await self._ended.wait()
-        except SlaguardError as error:
-            self._failure = error
+        self._guard(asyncio.create_task(self._begin(), name="begin"))
+        await self._ended.wait()
         await self._end()
+
+    async def _begin(self) -> None:
+        """Recover, judge once and man every probe; until then no reload begins."""
+        await self._recover()
+        await self._tick()
+        if self._ended.is_set():
+            return
+        for name, post in self._posts.items():
+            self._man(post, self._resumes[name])
+        self._guard(asyncio.create_task(self._tick_on(), name="tick"))
+        self._ready.set()
 
     def stop(self) -> None:
         """Send nothing more; `run` ends when the calls under way have, at most ten seconds from now."""
         self._ended.set()
+        self._nudged.set()
+        self._ready.set()
 
     def _man(self, post: Post, resume: Resume | Callable[[], Resume], before: Post | None = None) -> None:
         """Start a post, after the one it relieves."""
@@ -123,14 +144,15 @@ class Agent:
             error = None if task.cancelled() else task.exception()
             if error is not None:
                 self._failure = self._failure or error
-                self._ended.set()
+                self.stop()
 
         task.add_done_callback(done)
 
     async def _recover(self) -> None:
         timelines = [self._crew.timeline(p) for p in self._settings.probes]
         known = await asyncio.to_thread(self._known)
-        found = await asyncio.to_thread(recover, known, timelines, self._clock.read().wall_ns, self._log)
+        now = self._clock.read().wall_ns
+        found = await asyncio.to_thread(recover, known, timelines, now, self._log, killed=self._rows.was_left_open)
         stream = iter(found.missed)
         while batch := list(islice(stream, _BATCH)):
             await asyncio.to_thread(self._rows.append, batch)
@@ -139,8 +161,10 @@ class Agent:
             meter.last_at = known.ended.get(probe.name)
         for one in found.missed:
             self._count_lost(one)
-        if found.missed:
-            self._log.warning("lost", reason="nothing ran", slots=len(found.missed))
+        for reason in sorted({one.reason for one in found.missed}):
+            due = [one.scheduled_at for one in found.missed if one.reason == reason and one.scheduled_at is not None]
+            since, until = (timestamp(at) for at in (min(due), max(due)))
+            self._log.warning("lost", reason=reason, slots=len(due), first_due=since, last_due=until)
         self._resumes = found.resume
 
     def _count_lost(self, missed: ProbeMissed) -> None:
@@ -150,17 +174,21 @@ class Agent:
             self._recorder.add(name, Result(slot=slot, missed=missed))
 
     def _known(self) -> Known:
-        with open_store(self._rows.directory) as store:
+        """Return what our own log knows: the plans of other writers are not ours to end."""
+        with open_store(self._rows.directory, partials=False, alone=True) as store:
             return known_of(store, self._clock.read().wall_ns)
 
     def _calls(self, vendor: str, span: Span) -> Sequence[Call]:
-        with open_store(self._rows.directory) as store:
-            return calls_in(store, vendor, span, self._clock.read().wall_ns)
+        now = self._clock.read().wall_ns
+        with open_store(self._rows.directory, partials=False, alone=True) as store:
+            return calls_in(store, vendor, span, now, killed=self._rows.was_left_open)
 
     # ── every minute ────────────────────────────────────────────────────────────────────────────────────────────────
     async def _tick_on(self) -> None:
-        while await until(self._clock, self._next_tick(), self._ended):
-            await self._tick()
+        while not self._ended.is_set():
+            self._nudged.clear()
+            if await until(self._clock, self._next_tick(), self._nudged):
+                await self._tick()
 
     def _next_tick(self) -> int:
         """Return when to judge next: after `evaluate_every`, and as soon as a UTC day or a period ends."""
@@ -168,21 +196,47 @@ class Agent:
         if now >= self._boundary:
             ends = [next(own_periods(loaded.agreement, now), None) for _, loaded in self._settings.agreements]
             self._boundary = min([(now // DAY_NS + 1) * DAY_NS, *(p.end for p in ends if p is not None and p.end > now)])
-        return min(now + self._settings.config.evaluate_every * NS_PER_MS, self._boundary)
+        return min(min(now, self._ticked_at) + self._settings.config.evaluate_every * NS_PER_MS, self._boundary)
 
     async def _tick(self) -> None:
         await self._passing("seal", self._seal)
-        await self._passing("judge", self._judge)
+        try:
+            await self._passing("judge", self._judge, _READING)
+        except LedgerError as error:
+            await asyncio.to_thread(self._require_own)
+            self._tell("judge", error)  # it is another writer's folder that is damaged; ours is whole
         self._publish()
+        self._ticked_at = self._clock.read().wall_ns
+        self._alive.tell(self._ticked_at, self._recorder)
 
-    async def _passing(self, what: str, work: Callable[[], None]) -> None:
-        """Work in a thread; a trouble that passes is told and tried again the next time."""
+    def _require_own(self) -> None:
+        """Return if our own row log can be read.
+
+        Raises:
+            LedgerError: it cannot.
+
+        """
+        with open_store(self._rows.directory, partials=False, alone=True):
+            pass
+
+    async def _passing(self, what: str, work: Callable[[], None], passing: Sequence[str] = _PASSING) -> None:
+        """Work in a thread; a trouble that passes is told once and tried again the next time."""
         try:
             await asyncio.to_thread(work)
         except LedgerError as error:
-            if not any(code in str(error) for code in _PASSING):
+            if not any(code in str(error) for code in passing):
                 raise
+            self._tell(what, error)
+        else:
+            self._told.pop(what, None)
+            self._trouble = None if what == "judge" else self._trouble
+
+    def _tell(self, what: str, error: LedgerError) -> None:
+        """Say what cannot be done now, if it is not what was said before."""
+        if self._told.get(what) != str(error):
             self._log.warning(f"{what}_later", problem=str(error).splitlines()[0])
+        self._told[what] = str(error)
+        self._trouble = str(error) if what == "judge" else self._trouble
 
     def _seal(self) -> None:
         made = seal_due(self._rows, every_ns=self._settings.config.ledger.seal_every * NS_PER_MS)
@@ -197,14 +251,23 @@ class Agent:
 
     def _publish(self) -> None:
         telemetry = self._recorder.telemetry(self._keeper.indicator_events())
+        now, failures = self._clock.read().wall_ns, dict(self._keeper.failures)
         try:
-            self._seams.publish(Snapshot(self._clock.read().wall_ns, self._standings, telemetry))
+            self._seams.publish(Snapshot(now, self._standings, telemetry, failures, self._trouble))
         except SlaguardError as error:  # an exporter that refuses what it is given; probing goes on
             self._log.error("not_exported", problem=str(error))
+
+    def _show_soon(self) -> None:
+        """Show what a result changed, unless that was done just now; nothing is judged and nobody is woken up for it."""
+        now = self._clock.read().mono_ns
+        if self._shown_at is None or now - self._shown_at >= _FRESH_NS:
+            self._shown_at = now
+            self._publish()
 
     # ── another configuration ───────────────────────────────────────────────────────────────────────────────────────
     async def reload(self) -> str | None:
         """Read the configuration again; return what was wrong with it (the old one then goes on), None if all is well."""
+        await self._ready.wait()
         async with self._one_reload:
             try:
                 settings = await asyncio.to_thread(self._seams.load)
@@ -232,13 +295,13 @@ class Agent:
         }  # fmt: skip
         changed = [p for p in settings.probes if p.name not in kept]
         posts = await self._crew.posts(settings, changed)
-        await self._remember([p for p in changed if p.name not in self._posts])
+        await self._remember([p for p in changed if p.name not in {*self._posts, *self._leaving}])
         if self._ended.is_set():
             return False
         # From here on nothing can be refused.
         self._log.hide(settings.secrets)
-        for part in ("server", "ledger"):
-            before, now = (_needs_restart(s, part) for s in (old, settings))
+        for part, before in self._at_start.items():
+            now = _needs_restart(settings, part)
             if before != now:
                 self._log.warning("restart_needed", what=part, in_force=before, configured=now)
         self._settings = settings
@@ -247,6 +310,7 @@ class Agent:
         self._recorder.follow(settings)
         self._relieve(posts, {p.name for p in settings.probes})
         self._seams.replaced(settings)
+        self._nudged.set()  # it may be due to judge by now
         return True
 
     async def _remember(self, probes: Sequence[ProbeSettings]) -> None:
@@ -255,7 +319,7 @@ class Agent:
             return
         known = await asyncio.to_thread(self._known)
         now = self._clock.read().wall_ns
-        joined = {p.name: Resume(known.last.get(p.name), now, known.ahead(p.name, now)) for p in probes}
+        joined = {p.name: known.resume(p.name, now, known.last.get(p.name)) for p in probes}
         self._resumes = {**self._resumes, **joined}
 
     def _relieve(self, posts: dict[str, Post], configured: set[str]) -> None:
@@ -267,10 +331,14 @@ class Agent:
                 self._posts[name] = posts[name]
             elif name not in configured:
                 old.watch.leave()
-                del self._posts[name]
+                self._leaving[name] = self._posts.pop(name)
         for name, post in posts.items():
             if name not in self._posts:
-                self._man(post, self._resumes[name])
+                left = self._leaving.pop(name, None)
+                if left is None:
+                    self._man(post, self._resumes[name])
+                else:  # it was here before, and may still have a call under way
+                    self._man(post, partial(_after, left, post), left)
                 self._posts[name] = post
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -288,15 +356,29 @@ class Agent:
             grace.cancel()
             for post in self._manned:
                 post.watch.abandon()
-            await asyncio.gather(*tasks, grace, return_exceptions=True)
+            await self._give_up(tasks)
+            await asyncio.gather(grace, return_exceptions=True)
         failure = self._failure
+        if failure is not None and not isinstance(failure, SlaguardError):
+            failure = SlaguardError(f"the agent itself failed: {type(failure).__name__}: {failure}")
         if failure is None:
             failure = await self._close()
         await asyncio.to_thread(self._rows.close)
         if failure is not None:
             self._log.error("failed", problem=str(failure))
-            raise failure
+            raise failure from self._failure
         self._log.info("stop")
+
+    async def _give_up(self, tasks: set[asyncio.Task[None]]) -> None:
+        """Wait for what is left to write and to end, and not for ever."""
+        late = asyncio.create_task(self._clock.sleep_until(self._clock.read().wall_ns + GRACE_NS))
+        ended = asyncio.gather(*tasks, return_exceptions=True)
+        first: set[asyncio.Future[Any]] = {ended, late}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        late.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(first, timeout=GRACE_NS / NS)
 
     async def _close(self) -> LedgerError | None:
         try:
@@ -311,12 +393,22 @@ class Agent:
             self._log.info("sealed", segments=made)
 
 
+_ONLY_AT_START: Final = ("server", "ledger")
+
+
 def _needs_restart(settings: Settings, part: str) -> str | Path:
     """Return what of a configuration is only read at a start."""
-    return str(settings.config.server.listen) if part == "server" else settings.config.ledger.path
+    if part == "ledger":
+        return settings.config.ledger.path
+    server = settings.config.server
+    return f"{server.listen}, hosts: {', '.join(server.hosts) or 'none'}"
 
 
 def _handed_over(old: Post, new: Post) -> Resume:
     """Return where a new watch goes on: a plan that stays takes over what fell due meanwhile, another one starts afresh."""
-    left = old.watch.resume()
-    return left if old.watch.timeline == new.watch.timeline else Resume(left.after, new.watch.now(), left.carried)
+    return old.watch.resume() if old.watch.timeline == new.watch.timeline else _after(old, new)
+
+
+def _after(old: Post, new: Post) -> Resume:
+    """Return where a new watch starts afresh, after the last slot that the old one planned."""
+    return replace(old.watch.resume(), since=new.watch.now())

@@ -1,6 +1,7 @@
 """What happened while nothing ran: written down at the start, and nothing is invented.
 
-A question that was planned, fell due and has no result is lost (the process was killed, `crash`). A question of the plan
+A question that was planned, fell due and has no result is lost: `crash` if the process was killed, `own_down` if it
+was told to end. A question of the plan
 that fell due since the last thing known of its probe and was never planned is lost too (nothing ran, `own_down`). Of a probe
 that never ran before nothing is said. Doing it twice says nothing new: what is written has its slot's name.
 """
@@ -12,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-from slaguard.agent.log import EventLog
-from slaguard.agent.timeline import Timeline
+from slaguard.agent.log import EventLog, timestamp
+from slaguard.agent.timeline import Timeline, end_of_hour
 from slaguard.agent.watch import Resume
 from slaguard.evaluation.demands import Counts
 from slaguard.ledger.store import ColumnStore
@@ -38,6 +39,18 @@ class Known:
     open: tuple[ProbePlanned, ...] = ()
     last: Mapping[str, int] = field(default_factory=dict)
     ended: Mapping[str, int] = field(default_factory=dict)
+    beyond: Mapping[str, int] = field(default_factory=dict)
+    """Probes that know of questions after this hour, and when the last of them is due: a clock was wrong."""
+
+    def resume(self, name: str, now: int, last: int | None) -> Resume:
+        """Return where a probe goes on whose last question known is `last`.
+
+        What a clock that was ahead has planned or given up keeps its names; the time is gone through again, with others.
+        """
+        ahead = self.ahead(name, now)
+        if name in self.beyond:
+            return Resume(None, now, ahead, again=f"{now // NS:x}")
+        return Resume(max((at for at in (last, *(s.scheduled_at for s in ahead)) if at is not None), default=None), now, ahead)
 
     def ahead(self, name: str, now: int) -> tuple[Slot, ...]:
         """Return the slots of a probe that are planned and due after `now`."""
@@ -62,50 +75,59 @@ def probe_of(slot: str) -> str | None:
 def known_of(store: ColumnStore, now: int) -> Known:
     """Return what a ledger knows at `now`, UTC nanoseconds."""
     last: dict[str, int] = {}
-    for planned in store.planned():
-        _later(last, probe_of(planned.slot), planned.scheduled_at)
-    for missed in store.missed():
-        _later(last, probe_of(missed.slot), missed.scheduled_at)
+    beyond: dict[str, int] = {}
+    end = end_of_hour(now)  # nothing is planned for later than that
+    due: list[tuple[str, int | None]] = [(one.slot, one.scheduled_at) for one in store.planned()]
+    due += [(one.slot, one.scheduled_at) for one in store.missed()]
+    for slot, at in due:
+        if at is not None:
+            _later(last if at < end else beyond, probe_of(slot), at)
     ended: dict[str, int] = {}
     found = store.rows(Counts(Source.PROBE, (now - _LOOK_BACK, now + 1), now, (), (), ()), ("logical_request_id", "ended_at"))
-    for slot, at in zip(found["logical_request_id"], found["ended_at"], strict=True):
-        if slot is not None and at != NULL:
-            _later(ended, probe_of(slot), int(at))
-    return Known(tuple(store.open_slots(_EVER)), last, ended)
+    for slot, ended_at in zip(found["logical_request_id"], found["ended_at"], strict=True):
+        if slot is not None and ended_at != NULL:
+            _later(ended, probe_of(slot), int(ended_at))
+    return Known(tuple(store.open_slots(_EVER)), last, ended, beyond)
 
 
-def _later(found: dict[str, int], name: str | None, at: int | None) -> None:
-    if name is not None and at is not None:
+def _later(found: dict[str, int], name: str | None, at: int) -> None:
+    if name is not None:
         found[name] = max(at, found.get(name, at))
 
 
-def recover(known: Known, timelines: Sequence[Timeline], now: int, log: EventLog) -> Recovered:
+def recover(known: Known, timelines: Sequence[Timeline], now: int, log: EventLog, *, killed: bool = True) -> Recovered:
     """Return what was lost, and where the probes of `timelines` go on.
 
     Args:
         known: what the ledger holds.
         timelines: the configured probes.
         now: this start, UTC nanoseconds.
-        log: is told of what is left unrecorded.
+        log: is told of what is left unrecorded, and of a clock that was wrong.
+        killed: whether the process before this one was killed; else it ended in order.
 
     """
-    missed = [
-        _missed(p.slot, p.scheduled_at, "crash", p.vendor, p.model_requested) for p in known.open if p.scheduled_at <= now
-    ]
+    why = "crash" if killed else "own_down"
+    missed = [_missed(p.slot, p.scheduled_at, why, p.vendor, p.model_requested) for p in known.open if p.scheduled_at <= now]
     resume = {}
     for timeline in timelines:
         down = tuple(_down(known, timeline, now, log))
         missed += down
-        carried = known.ahead(timeline.name, now)
-        last = [known.last.get(timeline.name), *(m.scheduled_at for m in down), *(s.scheduled_at for s in carried)]
-        resume[timeline.name] = Resume(max((at for at in last if at is not None), default=None), now, carried)
+        last = [known.last.get(timeline.name), *(m.scheduled_at for m in down)]
+        resume[timeline.name] = known.resume(timeline.name, now, max((at for at in last if at is not None), default=None))
+        if timeline.name in known.beyond:
+            log.error(
+                "clock_was_ahead",
+                probe=timeline.name,
+                known_until=timestamp(known.beyond[timeline.name]),
+                now_is=timestamp(now),
+            )
     return Recovered(tuple(missed), resume)
 
 
 def _down(known: Known, timeline: Timeline, now: int, log: EventLog) -> Iterable[ProbeMissed]:
     """Yield the slots that passed while nothing ran."""
     last = known.last.get(timeline.name)
-    if last is None or last >= now:
+    if last is None or last >= now or timeline.name in known.beyond:
         return
     passed = (slot for _, slot in timeline.slots(last, last))
     for n, slot in enumerate(islice(passed, MOST + 1)):

@@ -12,7 +12,8 @@ from slaguard.records import NS
 
 MOST_NS: Final = 3600 * NS
 _STATUS: Final = 429
-_SECONDS: Final = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
+_SECONDS: Final = re.compile(r"[0-9]+\Z", re.ASCII)
+_DIGITS: Final = 9
 
 
 def held_until(reply: Reply, now: int) -> int:
@@ -28,7 +29,7 @@ def held_until(reply: Reply, now: int) -> int:
 
 def _moment(text: str, now: int) -> int:
     if _SECONDS.match(text):
-        return now + int(text) * NS
+        return now + (int(text) * NS if len(text.lstrip("0")) <= _DIGITS else MOST_NS)
     try:
         when = parsedate_to_datetime(text[:64])
         return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()) * NS

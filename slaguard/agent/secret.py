@@ -67,3 +67,11 @@ def _make(path: Path, secret: bytes) -> None:
 def period_seed(secret: bytes, agreement: str, model: str, label: str) -> bytes:
     """Return the seed of one probe's plan in one period: HMAC-SHA256 over ``agreement/model/label``."""
     return hmac.new(secret, f"{agreement}/{model}/{label}".encode(), hashlib.sha256).digest()
+
+
+def slot_tag(secret: bytes) -> str:
+    """Return the eight hexadecimal digits in the names of all slots that are drawn from a secret; they do not tell it.
+
+    Two hosts may ask the same model for the same Agreement: read side by side, what they found must not look like one.
+    """
+    return hmac.new(secret, b"slot name", hashlib.sha256).hexdigest()[:8]

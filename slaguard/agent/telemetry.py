@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
@@ -20,6 +20,8 @@ BOUNDS_MS: Final = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 
 """Edges of the latency histograms; each limit of an Agreement is one more."""
 LAG_MS: Final = (1, 5, 10, 50, 100, 500, 1_000, 5_000, 10_000, 60_000)
 PURPOSE: Final = "probe"
+_REFUSED: Final = 400
+"""From this HTTP status on, the status tells why there was no answer."""
 
 
 class Distribution:
@@ -49,7 +51,8 @@ class Meter:
         """Count from nothing."""
         self._requests = self._failures = 0
         self._missed: dict[str, Counter[str]] = {"shed": Counter(), "lost": Counter()}
-        self._spent = Decimal(0)
+        self._spent: dict[str | None, Decimal] = {}
+        self._failing, self._failing_as = 0, ""
         self._lag = Distribution(LAG_MS)
         self.last_at: int | None = None
         self.overhead: Mapping[str, float] = {}
@@ -73,17 +76,21 @@ class Meter:
             return
         self._requests += 1
         self._failures += one.outcome not in ANSWERED
+        self._failing = 0 if one.outcome in ANSWERED else self._failing + 1
+        self._failing_as = str(one.status) if one.status is not None and one.status >= _REFUSED else one.outcome.value
         self._duration.add(one.total_time_ns)
         self._first_token.add(one.time_to_first_token_ns)
         self._lag.add(max(0, reply.exchange.started.wall_ns - result.slot.scheduled_at))
         self.last_at = one.ended_at
         cost = self._cost.of_reply(reply)
-        self._spent += result.set_aside if cost is None else cost
+        currency = self._cost.currency
+        self._spent[currency] = self._spent.get(currency, Decimal(0)) + (result.set_aside if cost is None else cost)
 
     @property
-    def spent(self) -> tuple[str, str | None, Decimal]:
-        """Vendor, currency and what was spent."""
-        return self._settings.subject.vendor, self._cost.currency, self._spent
+    def spent(self) -> tuple[tuple[str, str | None, Decimal], ...]:
+        """Vendor, currency and what was spent, for each currency that there was; the present one in any case."""
+        sums = {self._cost.currency: Decimal(0), **self._spent}
+        return tuple((self._settings.subject.vendor, currency, spent) for currency, spent in sums.items())
 
     def telemetry(self) -> ProbeTelemetry:
         """Return the counts as they are now."""
@@ -103,17 +110,20 @@ class Meter:
             time_to_first_token=self._first_token.histogram(),
             lag=self._lag.histogram(),
             overhead=dict(self.overhead),
-            spent=self._spent,
+            spent=self._spent.get(self._cost.currency, Decimal(0)),
             currency=self._cost.currency,
+            failing=self._failing,
+            failing_as=self._failing_as if self._failing else None,
         )
 
 
 class Recorder:
     """All counts of the process; they outlive a reload, as counters must."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Count from nothing."""
+    def __init__(self, clock: Clock, changed: Callable[[], None] = lambda: None) -> None:
+        """Count from nothing; `changed` hears of every result that was counted."""
         self._clock = clock
+        self._changed = changed
         self._settings: Settings | None = None
         self._meters: dict[str, Meter] = {}
         self._observations: Counter[tuple[str, str, str, str]] = Counter()
@@ -146,6 +156,18 @@ class Recorder:
             configured = {p.subject.model for p in self._settings.probes} if self._settings else set()
             model = one.model_requested if one.model_requested in configured else OTHER
             self._observations[one.vendor, model or OTHER, one.source.value, one.outcome.value] += 1
+        if result.reply is not None:
+            self._changed()
+
+    def totals(self) -> dict[str, int]:
+        """Return how many questions were asked since the start, got no answer, were shed and were lost."""
+        probes = [meter.telemetry() for meter in self._meters.values()]
+        return {
+            "asked": sum(p.requests for p in probes),
+            "failed": sum(p.failures for p in probes),
+            "shed": sum(sum(p.shed.values()) for p in probes),
+            "lost": sum(sum(p.lost.values()) for p in probes),
+        }
 
     def telemetry(self, indicator_events: Mapping[tuple[str, str, str], tuple[int, int]]) -> Telemetry:
         """Return everything as it is now; probes that are configured no more are not shown."""
@@ -164,8 +186,7 @@ class Recorder:
     def _spending(self, settings: Settings) -> Iterable[Spending]:
         """Yield one row a vendor and currency; money whose cost is not known is in none."""
         sums: dict[tuple[str, str], Decimal] = {}
-        for meter in self._meters.values():
-            vendor, currency, spent = meter.spent
+        for vendor, currency, spent in (row for meter in self._meters.values() for row in meter.spent):
             if currency is not None:
                 sums[vendor, currency] = sums.get((vendor, currency), Decimal(0)) + spent
         for (vendor, currency), spent in sums.items():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from slaguard.agent.secret import period_seed
+from slaguard.agent.secret import period_seed, slot_tag
 from slaguard.probes.plan import ProbePlan, Slot
 from slaguard.records import NS, NS_PER_MS
 from slaguard.spec.labels import LAST_YEAR, Label
@@ -21,6 +21,11 @@ from slaguard.spec.resolve import resolve
 from slaguard.spec.zones import local_day, midnight, zone
 
 HOUR_NS: Final = 3600 * NS
+
+
+def end_of_hour(now: int) -> int:
+    """Return the end of the UTC hour that `now` lies in, UTC nanoseconds: nothing later is planned."""
+    return (now // HOUR_NS + 1) * HOUR_NS
 
 
 def own_periods(agreement: Agreement, since: int) -> Iterator[ResolvedPeriod]:
@@ -62,8 +67,8 @@ class Timeline:
         """``agreement/model``."""
         return f"{self.agreement.name}/{self.model}"
 
-    def plan(self, period: ResolvedPeriod) -> ProbePlan:
-        """Return the plan of one period."""
+    def plan(self, period: ResolvedPeriod, again: str = "") -> ProbePlan:
+        """Return the plan of one period; `again` names its slots anew, in a time that a wrong clock has been in."""
         return ProbePlan(
             agreement=self.agreement.name,
             model=self.model,
@@ -72,9 +77,10 @@ class Timeline:
             every_ms=self.every_ms,
             seed=period_seed(self.secret, self.agreement.name, self.model, period.label),
             items=self.items,
+            tag=slot_tag(self.secret) + (f".{again}" if again else ""),
         )
 
-    def slots(self, after: int | None, since: int) -> Iterator[tuple[str, Slot]]:
+    def slots(self, after: int | None, since: int, again: str = "") -> Iterator[tuple[str, Slot]]:
         """Yield (period, slot) of every slot due after `since` whose stratum starts after `after` (None: any).
 
         What is known of a probe ends at its last slot: `after` is when that was due. A slot of the same stratum cannot
@@ -83,13 +89,13 @@ class Timeline:
         before = since - self.every_ms * NS_PER_MS  # a stratum that starts here or earlier has no slot after `since`
         after = before if after is None else max(after, before)
         for period in own_periods(self.agreement, since):
-            for slot in self.plan(period).iterate(after):
+            for slot in self.plan(period, again).iterate(after):
                 if slot.scheduled_at > since:
                     yield period.label, slot
 
-    def hours(self, after: int | None, since: int) -> Iterator[Hour]:
+    def hours(self, after: int | None, since: int, again: str = "") -> Iterator[Hour]:
         """Yield the same slots, those of an hour together."""
-        by_hour = groupby(self.slots(after, since), lambda found: (found[0], found[1].scheduled_at // HOUR_NS))
+        by_hour = groupby(self.slots(after, since, again), lambda found: (found[0], found[1].scheduled_at // HOUR_NS))
         for (period, _), found in by_hour:
             yield Hour(period, tuple(slot for _, slot in found))
 

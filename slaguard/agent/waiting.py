@@ -8,7 +8,10 @@ from slaguard.records import Clock
 
 
 async def until(clock: Clock, wall_ns: int, stop: asyncio.Event) -> bool:
-    """Wait for `wall_ns` (UTC nanoseconds); return False as soon as `stop` is set."""
+    """Wait for `wall_ns` (UTC nanoseconds); return False as soon as `stop` is set.
+
+    True says that the moment has come, or that the clock was set back meanwhile.
+    """
     if stop.is_set() or clock.read().wall_ns >= wall_ns:
         return not stop.is_set()
     waits = {asyncio.ensure_future(clock.sleep_until(wall_ns)), asyncio.ensure_future(stop.wait())}

@@ -11,17 +11,17 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Final
 
-from slaguard.agent.log import EventLog
+from slaguard.agent.log import EventLog, timestamp
 from slaguard.agent.pen import Pen
 from slaguard.agent.retry_after import held_until
-from slaguard.agent.timeline import Timeline
+from slaguard.agent.timeline import Timeline, end_of_hour
 from slaguard.agent.waiting import until
 from slaguard.probes.observe import Result
 from slaguard.probes.plan import Slot
 from slaguard.probes.run import Prober
+from slaguard.probes.spending import Aside
 from slaguard.records import NS, NS_PER_MS, Clock, Instant
 from slaguard.terms import ANSWERED, Attribution
 
@@ -41,6 +41,8 @@ class Resume:
     after: int | None
     since: int
     carried: tuple[Slot, ...] = ()
+    again: str = ""
+    """Names slots anew where the clock was set back; empty where it never was."""
 
 
 class Watch:
@@ -77,6 +79,8 @@ class Watch:
         self._pen = Pen(prober.append, clock, log, self._stop)
         self._spacing = timeline.every_ms * NS_PER_MS
         self._ahead: deque[Slot] = deque()
+        self._far: list[Slot] = []
+        self._again = ""
         self._last: int | None = None
         self._since = 0
         self._period: str | None = None
@@ -118,7 +122,7 @@ class Watch:
 
     def resume(self) -> Resume:
         """Return where another watch of this probe may go on once this one has ended."""
-        return Resume(self._last, max(self._since, self._last or 0), tuple(self._ahead))
+        return Resume(self._last, max(self._since, self._last or 0), (*self._ahead, *self._far), self._again)
 
     async def run(self, resume: Resume) -> None:
         """Ask from `resume` on until `stop`; then write down what is due and will not be asked.
@@ -127,26 +131,39 @@ class Watch:
             LedgerError: nothing more can be written.
 
         """
-        self._ahead, self._last, self._since = deque(resume.carried), resume.after, resume.since
+        self._last, self._since, self._again = resume.after, resume.since, resume.again
         self._anchor = self._clock.read()
+        end = end_of_hour(self._anchor.wall_ns)
+        self._ahead = deque(slot for slot in resume.carried if slot.scheduled_at < end)
+        self._far = [slot for slot in resume.carried if slot.scheduled_at >= end]
         await self._ask_all()
         due = [slot for slot in self._ahead if slot.scheduled_at <= self._clock.read().wall_ns]
         await self._give_up(due, ("lost", "own_down"))
         if self._leaving:
-            await self._give_up(list(self._ahead), ("shed", "stop_rule"))
+            await self._give_up([*self._ahead, *self._far], ("shed", "stop_rule"))
+            self._far = []
 
     async def _ask_all(self) -> None:
-        if not await self._go_through():
-            return
-        hours = self.timeline.hours(self._last, self._since)
+        while await self._go_through() and await self._follow():
+            pass  # the clock was set back: from the new time on
+
+    async def _follow(self) -> bool:
+        """Plan and ask hour by hour; return False at the end, True when the clock was set back."""
+        again = self._again
+        hours = self.timeline.hours(self._last, self._since, again)
         while (hour := await asyncio.to_thread(next, hours, None)) is not None:
             if not await self._wait(hour.opens):
-                return
+                return False
+            if self._again != again:
+                return True
             await self._enter(hour.period)
             if self.stopping or not await self._plan(hour.slots) or not await self._go_through():
-                return
+                return False
+            if self._again != again:
+                return True
         self._log.info("agreement_ended", probe=self.name)
         await self._stop.wait()
+        return False
 
     async def _enter(self, period: str) -> None:
         before, self._period = self._period, period
@@ -156,8 +173,11 @@ class Watch:
     async def _plan(self, slots: tuple[Slot, ...]) -> bool:
         planned = await self._pen.write([(record, None) for record in self._prober.planned(slots)])
         if planned:
-            self._ahead.extend(slots)
             self._last = slots[-1].scheduled_at
+            end = end_of_hour(self._last)
+            now_due = [slot for slot in self._far if slot.scheduled_at < end]
+            self._far = [slot for slot in self._far if slot.scheduled_at >= end]
+            self._ahead.extend(sorted((*slots, *now_due), key=lambda slot: slot.scheduled_at))
         return planned
 
     async def _go_through(self) -> bool:
@@ -165,16 +185,39 @@ class Watch:
         while self._ahead:
             if not await self._wait(self._ahead[0].scheduled_at):
                 return False
-            if not await self._given_up():
+            if self._ahead and not await self._given_up():
                 await self._turn(self._ahead.popleft())
         return not self._stop.is_set()
 
     async def _wait(self, at: int) -> bool:
-        """Wait for a moment; return False if the end came first. Clocks are compared with what they said before."""
-        now = self._clock.read()
-        if at > now.wall_ns:
-            self._anchor = now
-        return await until(self._clock, at, self._stop)
+        """Wait for a moment; return False if the end came first. Clocks are compared with what they said before.
+
+        A clock that is set back ends the wait: then nothing is `_ahead` any more.
+        """
+        while not self._is_set_back(now := self._clock.read()):
+            if at > now.wall_ns:
+                self._anchor = now
+            if not await until(self._clock, at, self._stop):
+                return False
+            if self._clock.read().wall_ns >= at:
+                return True
+        self._begin_again(now)
+        return not self.stopping
+
+    def _is_set_back(self, now: Instant) -> bool:
+        """Tell whether the wall clock was set back by more than our spacing since it was looked at."""
+        by = (now.mono_ns - self._anchor.mono_ns) - (now.wall_ns - self._anchor.wall_ns)
+        return by > max(self._spacing, STEP_NS)
+
+    def _begin_again(self, now: Instant) -> None:
+        """Go on from now: what is planned is asked at its time, and what lies before it is planned under other names."""
+        back = self._anchor.wall_ns - now.wall_ns
+        self._log.error("clock_set_back", probe=self.name, seconds=back // NS, now_is=timestamp(now.wall_ns))
+        self._far += self._ahead
+        self._ahead.clear()
+        self._last, self._since, self._again = None, now.wall_ns, f"{now.wall_ns // NS:x}"
+        self._anchor = now
+        self._busy_until = self._held_until = 0
 
     # ── what is not asked ───────────────────────────────────────────────────────────────────────────────────────────
     async def _given_up(self) -> bool:
@@ -231,10 +274,12 @@ class Watch:
             await self._give_up([slot], ("shed", "budget"))
             return
         result = await self._asked(slot, set_aside)
-        ended = self._anchor = self._clock.read()
+        ended = self._clock.read()
+        if not self._is_set_back(ended):
+            self._anchor = ended
         self._busy_until = ended.wall_ns
         if result is None:
-            await self._give_up([slot], ("lost", "own_down"))
+            await self._give_up([slot], ("lost", "given_up"))
             return
         self._said = None
         if result.reply is not None:
@@ -242,7 +287,7 @@ class Watch:
         self._tell(result)
         await self._keep([result])
 
-    async def _asked(self, slot: Slot, set_aside: Decimal) -> Result | None:
+    async def _asked(self, slot: Slot, set_aside: Aside) -> Result | None:
         """Return the result; None if the call was given up."""
         self._call = asyncio.create_task(self._prober.ask(slot, set_aside))
         try:

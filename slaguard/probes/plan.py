@@ -41,6 +41,8 @@ class ProbePlan:
     every_ms: int
     seed: bytes
     items: tuple[str, ...]
+    tag: str = ""
+    """What tells the slots of this plan from those of another host's, who asks the same of the same model."""
 
     def slots(self) -> tuple[Slot, ...]:
         """Return every slot of the span, in time order.
@@ -72,9 +74,10 @@ class ProbePlan:
         passed = (left.start - self.start) // step
         times, order = Draws(self.seed, "times"), passes(self.seed, self.items, passed)
         times.skip(passed, step)
+        end = f"-{self.tag}" if self.tag else ""
         for at in left:
             moment = at + times.uniform(min(step, self.end - at))
-            yield Slot(f"{self.agreement}/{self.model}/{_instant(at)}", moment, next(order))
+            yield Slot(f"{self.agreement}/{self.model}/{_instant(at)}{end}", moment, next(order))
 
     def strata(self, after: int, until: int) -> int:
         """Return how many strata start after `after` and not after `until`, without drawing anything."""
@@ -110,7 +113,8 @@ def once(
         msg = "there is nothing to ask\n    name a golden set with questions and at least one slot"
         raise ProbeError(msg)
     order = passes(seed, items)
-    start = _instant(now_ns)
+    tag = hashlib.sha256(b"slaguard/once/v1\0" + seed).hexdigest()[:8]  # two hosts may ask in the same second
+    start = f"{_instant(now_ns)}-{tag}"
     return tuple(Slot(f"{agreement}/{model}/once/{start}/{k}", now_ns, next(order)) for k in range(wanted))
 
 

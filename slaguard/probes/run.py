@@ -17,7 +17,7 @@ from slaguard.errors import SlaguardError
 from slaguard.probes.control import Control
 from slaguard.probes.observe import Redact, Result, Subject, grade, kept_text, observe
 from slaguard.probes.plan import Slot
-from slaguard.probes.spending import Purse
+from slaguard.probes.spending import Aside, Purse
 from slaguard.providers.base import Prompt, Provider, Reply
 from slaguard.records import Clock, RawFacts, Record
 from slaguard.scorers.base import Scorer
@@ -71,7 +71,7 @@ class _Run:
     settled: asyncio.Event
     tally: Tally = field(default_factory=Tally)
     planned: dict[str, Slot] = field(default_factory=dict)
-    set_aside: dict[str, Decimal] = field(default_factory=dict)
+    set_aside: dict[str, Aside] = field(default_factory=dict)
     unwritten: dict[str, Result] = field(default_factory=dict)
     under_way: int = 0
 
@@ -144,10 +144,10 @@ class Prober:
         for _ in range(self.concurrency):
             await run.queue.put(None)
 
-    def set_aside(self, slot: Slot) -> Decimal | None:
+    def set_aside(self, slot: Slot) -> Aside | None:
         """Set aside what asking can cost; None if the budget does not allow it."""
         if self.purse is None:
-            return Decimal(0)
+            return Aside()
         prompt = self._prompt(slot)
         return self.purse.set_aside(self.provider.request(prompt), prompt)
 
@@ -180,7 +180,7 @@ class Prober:
             run.settled.set()
             await run.results.put(result)
 
-    async def ask(self, slot: Slot, set_aside: Decimal) -> Result:
+    async def ask(self, slot: Slot, set_aside: Aside) -> Result:
         """Ask one question now and return what came back, graded and paid for; nothing is written."""
         reply = await self.provider.complete(self._prompt(slot))
         if self.purse is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from slaguard.config import Budget, Price, Probe
 from slaguard.errors import ProbeError
@@ -15,6 +15,8 @@ from slaguard.records import NS, Span
 from slaguard.terms import Money
 
 _MILLION: Final = 1_000_000
+_DAY: Final = 86_400 * NS
+_MOST_DAYS: Final = 70
 _LIMITS: Final = ("max_tokens", "max_completion_tokens")
 
 
@@ -72,37 +74,96 @@ def _most_output(parameters: Mapping[str, Any]) -> int | None:
     return min(limits) if limits else None
 
 
+class Aside(Decimal):
+    """Money set aside for a call; it remembers the UTC days, one an account, that it was taken from."""
+
+    __slots__ = ("days",)
+    days: tuple[int, ...]
+
+    def __new__(cls, amount: Decimal | int = 0, days: tuple[int, ...] = ()) -> Self:
+        """Return an amount that was taken on these days, in the order of a purse's allowances."""
+        made = super().__new__(cls, amount)
+        made.days = days
+        return made
+
+
+class Account:
+    """What the calls of one owner cost by UTC day, those under way at their most; it outlives limits that come and go.
+
+    `before` is what was spent by others before it was made, by the span that was asked for. A clock that is set back by
+    less than a day is not followed: a budget that has begun anew must not be given out twice.
+    """
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        """Count from nothing; `clock` gives UTC nanoseconds."""
+        self._clock = clock
+        self._taken: dict[int, Decimal] = {}
+        self.born = self._latest = clock()
+        self.before: dict[Span, Decimal] = {}
+        self.blind = False
+        """Whether there was a call of which not even the most was known."""
+
+    def begin_again(self) -> None:
+        """Forget everything: what is in the ledger is to be read again."""
+        self.born, self.blind = self.now(), False
+        self.before.clear()
+        self._taken.clear()
+
+    def now(self) -> int:
+        """Return the time that money is taken at, UTC nanoseconds."""
+        now = self._clock()
+        if not self._latest - _DAY < now < self._latest:
+            self._latest = now
+        return self._latest
+
+    def take(self, amount: Decimal | None) -> int:
+        """Take so much out (None: nobody knows how much) and return the day it was taken on."""
+        day = self.now() // _DAY
+        self._taken[day] = self._taken.get(day, Decimal(0)) + (amount or 0)
+        self.blind = self.blind or amount is None
+        while len(self._taken) > _MOST_DAYS:
+            del self._taken[min(self._taken)]
+        return day
+
+    def give_back(self, amount: Decimal, day: int) -> None:
+        """Put back what a call did not cost, on the day it was taken."""
+        if day in self._taken:
+            self._taken[day] -= amount
+
+    def spent(self, span: Span | None) -> Decimal:
+        """Return what is gone in a span of whole UTC days; None: ever."""
+        if span is None:
+            return sum(self._taken.values(), sum(self.before.values(), Decimal(0)))
+        taken = (amount for day, amount in self._taken.items() if span[0] <= day * _DAY < span[1])
+        return sum(taken, self.before.get(span, Decimal(0)))
+
+
 class Allowance:
     """What is left of one budget; it never goes below zero, however many calls are under way.
 
-    `span` gives the day or month that the budget is for right now: when it is another one, everything is there again.
+    `span` gives the day or month that the budget is for at a moment; each has the whole limit.
     """
 
-    def __init__(self, limit: Decimal | None, *, spent: Decimal = Decimal(0), span: Callable[[], Span] | None = None) -> None:
-        """Start with `limit` (None: no limit), of which `spent` is gone."""
+    def __init__(self, limit: Decimal | None, account: Account, span: Callable[[int], Span] | None = None) -> None:
+        """Allow `limit` (None: no limit) in each span (None: once), of which the account says what is gone."""
         self._limit = limit
-        self._taken = spent
-        self._now = span
-        self._span = span() if span is not None else None
+        self._account = account
+        self._span = span
 
     def allows(self, most: Decimal | None) -> bool:
         """Tell whether a call that costs at most this may be made."""
-        self._renew()
-        return self._limit is None or (most is not None and self._taken + most <= self._limit)
+        if self._limit is None:
+            return True
+        span = self._span(self._account.now()) if self._span is not None else None
+        return most is not None and self._account.spent(span) + most <= self._limit
 
-    def take(self, amount: Decimal) -> None:
-        """Take so much out."""
-        self._taken += amount
+    def take(self, amount: Decimal | None) -> int:
+        """Take so much out; return the day it was taken on."""
+        return self._account.take(amount)
 
-    def give_back(self, amount: Decimal, taken_at: int) -> None:
-        """Put back what a call did not cost, unless the day it was taken from is over."""
-        self._renew()
-        if self._span is None or taken_at >= self._span[0]:
-            self._taken -= amount
-
-    def _renew(self) -> None:
-        if self._now is not None and (now := self._now()) != self._span:
-            self._span, self._taken = now, Decimal(0)
+    def give_back(self, amount: Decimal, day: int) -> None:
+        """Put back what a call did not cost, on the day it was taken."""
+        self._account.give_back(amount, day)
 
 
 class Purse:
@@ -123,23 +184,21 @@ class Purse:
         """What calls have cost so far, those under way at their most."""
         return self._spent
 
-    def set_aside(self, request: Request, prompt: Prompt) -> Decimal | None:
+    def set_aside(self, request: Request, prompt: Prompt) -> Aside | None:
         """Set aside what a call can cost; None if what is left does not allow it."""
         most = self._cost.most(request, prompt)
         if not all(one.allows(most) for one in self._allowances):
             return None
-        amount = most or Decimal(0)
-        for one in self._allowances:
-            one.take(amount)
-        self._spent += amount
-        return amount
+        aside = Aside(most or 0, tuple(one.take(most) for one in self._allowances))
+        self._spent += aside
+        return aside
 
-    def settle(self, set_aside: Decimal, reply: Reply) -> None:
+    def settle(self, set_aside: Aside, reply: Reply) -> None:
         """Give back what a call did not cost; a call whose cost is not known keeps all that was set aside."""
         actual = self._cost.of_reply(reply)
         if actual is not None:
-            for one in self._allowances:
-                one.give_back(set_aside - actual, reply.exchange.started.wall_ns)
+            for one, day in zip(self._allowances, set_aside.days, strict=True):
+                one.give_back(set_aside - actual, day)
             self._spent += actual - set_aside
 
 

@@ -50,6 +50,14 @@ class JumpingClock:
         self.now += ns
         self._mono += ns if mono else 0
 
+    def set_back(self, ns: int) -> None:
+        """Set the wall clock back, as an administrator does; whoever waits looks again."""
+        self.now -= ns
+        while self._waiting:
+            future = heapq.heappop(self._waiting)[2]
+            if not future.done():
+                future.set_result(None)
+
     def jump(self) -> bool:
         """Go to the earliest moment that somebody waits for; return whether there was one."""
         while self._waiting and self._waiting[0][2].done():

@@ -137,6 +137,12 @@ def test_another_address_to_listen_at_needs_a_restart_and_the_rest_is_taken(tmp_
     assert len(found.books().observations) > 60
 
 
+def test_other_names_to_be_asked_under_need_a_restart_and_the_log_says_so(tmp_path: Path) -> None:
+    found, answer = lived(tmp_path, lambda w: w.configure(more="server: {hosts: [sla.example.com]}"))
+    assert answer is None
+    assert "sla.example.com" in str(found.events("restart_needed"))
+
+
 def test_two_reloads_at_once_and_a_stop_right_after_lose_nothing(tmp_path: Path) -> None:
     clock = JumpingClock(OCTOBER)
 

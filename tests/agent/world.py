@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -148,10 +149,14 @@ class World:
         run = asyncio.create_task(agent.run())
         yield agent
         tasks = {*agent._tasks, run}
+        with agent._rows.sealing, agent._rows._one_at_a_time:  # between two commits
+            shutil.copytree(self.ledger, self.folder / "as it was")
         agent._rows.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        shutil.rmtree(self.ledger)
+        (self.folder / "as it was").rename(self.ledger)
 
     async def live(self, until: int, **seams: Any) -> None:
         """Run an agent until a moment."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -99,6 +100,12 @@ def test_the_name_of_a_slot_is_that_of_its_stratum_whatever_is_drawn() -> None:
     assert slots[1].id == "acme-chat/acme-large/2026-09-30T22:05:00Z"
 
 
+def test_the_slots_of_two_hosts_are_told_apart_by_their_tags() -> None:
+    first = plan(tag="0011aabb").slots()[0]
+    assert first.id == "acme-chat/acme-large/2026-09-30T22:00:00Z-0011aabb"
+    assert first == replace(plan().slots()[0], id=first.id), "nothing else is different"
+
+
 def test_a_last_stratum_that_is_shorter_keeps_its_slot_inside() -> None:
     slots = plan(end=OCTOBER[0] + 6 * MINUTE + 1, every_ms=300_000).slots()
     assert len(slots) == 2
@@ -124,7 +131,14 @@ def test_once_asks_every_question_once_now() -> None:
     slots = once("acme-chat", "acme-large", items, now_ns=OCTOBER[0] + 5, seed=SEED)
     assert sorted(slot.item for slot in slots) == sorted(items)
     assert {slot.scheduled_at for slot in slots} == {OCTOBER[0] + 5}
-    assert slots[0].id == "acme-chat/acme-large/once/2026-09-30T22:00:00.000000005Z/0"
+    assert slots[0].id == "acme-chat/acme-large/once/2026-09-30T22:00:00.000000005Z-c4f279b6/0"
+
+
+def test_two_hosts_that_ask_in_the_same_instant_have_slots_of_their_own() -> None:
+    one, other = (once("acme-chat", "m", ("q",), now_ns=OCTOBER[0], seed=bytes([n]) * 32)[0].id for n in (1, 2))
+    assert one != other
+    assert one.startswith("acme-chat/m/once/2026-09-30T22:00:00Z-")
+    assert one.endswith("/0")
 
 
 def test_once_asks_as_many_as_are_wanted_pass_after_pass() -> None:

@@ -17,7 +17,7 @@ from slaguard.config import Probe
 from slaguard.errors import LedgerError
 from slaguard.ledger.read import open_store
 from slaguard.ledger.rowlog import RowLog
-from slaguard.probes.spending import Allowance, Cost, Purse
+from slaguard.probes.spending import Account, Allowance, Cost, Purse
 from slaguard.providers.base import Prompt, Reply
 from slaguard.providers.simulated import Fault, Script, Segment, Window
 from slaguard.records import NS_PER_MS, Observation, ProbeMissed, ProbePlanned, Record, Score
@@ -320,7 +320,7 @@ def test_no_more_is_spent_than_the_budget_and_what_is_not_asked_is_written_down(
         async with rig(400) as setting:
             prober = setting.prober(kept.append)
             assert config.budget is not None
-            purse = Purse(Cost.of(config), Allowance(config.budget.amount.amount))
+            purse = Purse(Cost.of(config), Allowance(config.budget.amount.amount, Account(lambda: 0)))
             return await replace(prober, purse=purse).run(setting.slots), len(setting.vendor.truth)
 
     tally, sent = asyncio.run(ask())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,9 +15,9 @@ from slaguard.agent.purses import calls_in
 from slaguard.config import Budget, Probe
 from slaguard.errors import ProbeError
 from slaguard.ledger.store import ColumnStore
-from slaguard.probes.spending import Allowance, Cost, Purse, budget_span, require_cost
+from slaguard.probes.spending import Account, Allowance, Aside, Cost, Purse, budget_span, require_cost
 from slaguard.providers.base import Exchange, Prompt, Reply, Request
-from slaguard.records import Instant, Observation, ProbePlanned, RawFacts
+from slaguard.records import Instant, Observation, ProbeMissed, ProbePlanned, RawFacts
 from slaguard.terms import Attribution, Outcome, Source
 
 REQUEST = Request(url="https://api.acme.example/v1", headers=(), body=b"x" * 1000)
@@ -31,7 +32,12 @@ def probe(**more: Any) -> Probe:
 
 def purse_of(one: Probe) -> Purse:
     """The purse of a probe that pays from its own budget alone."""
-    return Purse(Cost.of(one), Allowance(one.budget.amount.amount if one.budget is not None else None))
+    return Purse(Cost.of(one), allowance(one.budget.amount.amount if one.budget is not None else None))
+
+
+def allowance(limit: Decimal | None) -> Allowance:
+    """An allowance in one day without end."""
+    return Allowance(limit, Account(lambda: 0))
 
 
 def reply(asked: int | None, answered: int | None, *, sent: int | None = 0, status: int | None = 200) -> Reply:
@@ -89,7 +95,7 @@ def test_a_budget_is_never_overdrawn_whatever_is_settled_when(limit: Decimal, st
         "price": {"input": "250.00 EUR", "output": "250.00 EUR"},
     }
     purse = purse_of(probe(**settings))
-    under_way: list[Decimal] = []
+    under_way: list[Aside] = []
     for take, asked, answered in steps:
         if take and (aside := purse.set_aside(REQUEST, PROMPT)) is not None:
             under_way.append(aside)
@@ -142,44 +148,101 @@ def test_what_was_spent_before_is_read_from_the_ledger_and_counts_only_calls_tha
             replace(call, id="o6", sent_at=100),
             replace(call, id="o7", source=Source.TRAFFIC),
             ProbePlanned(
-                slot="s", agreement="acme-chat", golden_item="g", scheduled_at=60, vendor="Acme AI", model_requested="m"
+                slot="acme-chat/m/s",
+                agreement="acme-chat",
+                golden_item="g",
+                scheduled_at=60,
+                vendor="Acme AI",
+                model_requested="m",
+            ),
+            *(
+                ProbeMissed(
+                    slot=f"acme-chat/m/{why}", how="lost", reason=why, scheduled_at=60, vendor="Acme AI", model_requested="m"
+                )
+                for why in ("given_up", "crash", "own_down", "clock_step")
             ),
         ])  # fmt: skip
         calls = calls_in(store, "Acme AI", (0, 100), 1000)
+        killed = calls_in(store, "Acme AI", (0, 100), 1000, killed=True)
     cost = Cost.of(probe(price=PRICE))
     costs = [cost.of_call(c.asked, c.answered, sent=True, status=c.status) for c in calls]
-    assert sorted(costs, key=str) == [Decimal(0), Decimal("0.0035"), None]
+    assert sorted(costs, key=str) == [Decimal(0), Decimal("0.0035"), None, None, None], "a call given up may have been billed"
+    assert len(killed) == len(calls) + 1, "and so may the one that was under way when the process was killed"
+    assert {(c.agreement, c.model) for c in killed} == {("acme-chat", "m")}
 
 
 # ── several budgets over days ───────────────────────────────────────────────────────────────────────────────────────
 def test_every_budget_must_allow_a_call_and_each_is_charged() -> None:
-    own, shared = Allowance(2 * MOST), Allowance(3 * MOST)
+    own, shared = allowance(2 * MOST), allowance(3 * MOST)
     first = Purse(Cost.of(probe(price=PRICE)), own, shared)
-    second = Purse(Cost.of(probe(price=PRICE)), Allowance(None), shared)
+    second = Purse(Cost.of(probe(price=PRICE)), allowance(None), shared)
     assert first.set_aside(REQUEST, PROMPT) == first.set_aside(REQUEST, PROMPT) == MOST
     assert first.set_aside(REQUEST, PROMPT) is None, "its own is gone"
-    assert second.set_aside(REQUEST, PROMPT) == MOST
+    aside = second.set_aside(REQUEST, PROMPT)
+    assert aside == MOST
     assert second.set_aside(REQUEST, PROMPT) is None, "what both share is gone"
-    second.settle(MOST, reply(100, 10))
+    second.settle(aside, reply(100, 10))
     assert second.set_aside(REQUEST, PROMPT) is None
     assert (first.spent, second.spent) == (2 * MOST, Decimal("0.00035"))
 
 
+DAY = 86_400 * 10**9
+
+
+def by_day(limit: Decimal, now: list[int]) -> Allowance:
+    """An allowance for each UTC day, on a clock that the test sets."""
+    budget = Budget.model_validate({"amount": "1.00 EUR", "per": "day"})
+    return Allowance(limit, Account(lambda: now[0]), partial(budget_span, budget))
+
+
 def test_a_budget_is_whole_again_when_its_day_is_another_one_and_takes_nothing_back_from_the_day_before() -> None:
-    day = [(0, 100)]
-    allowance = Allowance(MOST, span=lambda: day[0])
-    purse = Purse(Cost.of(probe(price=PRICE)), allowance)
-    assert purse.set_aside(REQUEST, PROMPT) == MOST
+    now = [DAY - 1]
+    purse = Purse(Cost.of(probe(price=PRICE)), by_day(MOST, now))
+    first = purse.set_aside(REQUEST, PROMPT)
+    assert first == MOST
     assert purse.set_aside(REQUEST, PROMPT) is None
-    day[0] = (100, 200)
+    now[0] = DAY + 1
     assert purse.set_aside(REQUEST, PROMPT) == MOST
-    purse.settle(MOST, reply(100, 10))  # the call of the day before
+    purse.settle(first, reply(100, 10))  # set aside the day before, and under way since midnight
     assert purse.set_aside(REQUEST, PROMPT) is None
+
+
+def test_a_clock_that_is_set_back_over_midnight_gives_no_budget_out_twice() -> None:
+    now = [2 * DAY - 1]
+    one, taken = by_day(Decimal(10), now), 0
+
+    def drain() -> int:
+        asked = 0
+        while one.allows(Decimal(1)):
+            one.take(Decimal(1))
+            asked += 1
+        return asked
+
+    assert drain() == 10
+    for at in (2 * DAY + 1, 2 * DAY - 1, 2 * DAY + 2):  # midnight, corrected, midnight again
+        now[0] = at
+        taken += drain()
+    assert taken == 10, "the second day's, once"
+    now[0] = 40 * DAY
+    assert drain() == 10
+    now[0] = 2 * DAY + 3
+    assert drain() == 0, "a clock that was wrong by more than a day is followed back, to days that are spent"
+
+
+def test_what_a_purse_took_is_known_whatever_limit_there_was_meanwhile() -> None:
+    account = Account(lambda: 0)
+    for limit in (Decimal(10), None, Decimal(20)):
+        one = Allowance(limit, account)
+        assert one.allows(Decimal(5))
+        one.take(Decimal(5))
+    assert not Allowance(Decimal(10), account).allows(Decimal(1))
 
 
 def test_what_is_spent_already_counts_and_a_vendor_s_ceiling_stands_in_for_a_price() -> None:
-    assert not Allowance(MOST, spent=Decimal("0.0001")).allows(MOST)
-    assert not Allowance(MOST).allows(None)
+    account = Account(lambda: 0)
+    account.before[0, DAY] = Decimal("0.0001")
+    assert not Allowance(MOST, account).allows(MOST)
+    assert not allowance(MOST).allows(None)
     ceiling = probe(budget={"amount": "5.00 EUR", "per": "day", "call": "0.02 EUR"}).budget
     assert Cost.of(probe(), ceiling).most(REQUEST, PROMPT) == Decimal("0.02")
     assert Cost.of(probe(price=PRICE), ceiling).most(REQUEST, PROMPT) == MOST
