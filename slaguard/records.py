@@ -41,7 +41,7 @@ class Clock(Protocol):
         """Return now."""
 
     async def sleep_until(self, wall_ns: int) -> None:
-        """Return when the wall clock has reached `wall_ns` (UTC nanoseconds)."""
+        """Return when the wall clock has reached `wall_ns` (UTC nanoseconds); also when it was set back meanwhile."""
 
 
 # ── records ─────────────────────────────────────────────────────────────────────────────────────────────────────────

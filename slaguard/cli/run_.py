@@ -83,13 +83,14 @@ async def _together(
         await asyncio.wait({serving, started}, return_when=asyncio.FIRST_COMPLETED)
         if not started.done():
             await serving  # raises why it cannot listen
-        say_where(started.result(), log)
-        return await _until_told(agent, serving, stop, log)
+        return await _until_told(agent, serving, stop, log, started.result())
     finally:
         board.close()
 
 
-async def _until_told(agent: Agent, serving: asyncio.Task[None], stop: asyncio.Event, log: EventLog) -> SlaguardError | None:
+async def _until_told(
+    agent: Agent, serving: asyncio.Task[None], stop: asyncio.Event, log: EventLog, url: str
+) -> SlaguardError | None:
     """Run the agent until a signal, then end the server; SIGHUP reads the configuration again."""
     running: set[asyncio.Task[Any]] = set()
     told = False
@@ -108,6 +109,7 @@ async def _until_told(agent: Agent, serving: asyncio.Task[None], stop: asyncio.E
         task.add_done_callback(running.discard)
 
     on_signals(end, lambda: begin(agent.reload()))
+    say_where(url, log)  # whoever reads it may send a signal at once
     serving.add_done_callback(lambda _: agent.stop())  # only a fault of its own ends it early
     try:
         await agent.run()

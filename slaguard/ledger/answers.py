@@ -160,6 +160,7 @@ class Answers:
         files = [part.link for part in self._attached.parts if part.manifest.again]
         if not files:
             return 0, set()
+        self._attached.verify(part for part in self._attached.parts if part.manifest.again)
         kinds = ", ".join(f"'{table.name}'" for table in TABLES.values())  # documents are told apart by `Documents`
         statement = f"SELECT kind, identity FROM {parquet(files)} WHERE again = 1 AND kind IN ({kinds})"  # noqa: S608
         rows = self._database.execute(statement).fetchall()

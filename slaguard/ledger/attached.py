@@ -7,7 +7,7 @@ through links in the store's own folder, because a path may hold characters that
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ import duckdb
 
 from slaguard.errors import LedgerError
 from slaguard.ledger.manifest import Manifest
+from slaguard.ledger.partials import Partials
 from slaguard.ledger.statements import Sources
 from slaguard.ledger.stored import TABLES, Stored, parquet
 from slaguard.ledger.writers import SEGMENTS, Sealed, missing, require_file
@@ -37,6 +38,8 @@ class Part:
     path: Path
     link: str
     writer: int
+    alone: bytes | None = None
+    """The manifest's bytes where no row log vouches for them."""
 
     @property
     def sha256(self) -> str:
@@ -51,8 +54,8 @@ class Part:
 class Attached:
     """The segments of all writers, in the order of the writers."""
 
-    def __init__(self, writers: Sequence[Sealed], home: Path) -> None:
-        """Look that every file is there, and link to the folders from `home`.
+    def __init__(self, writers: Sequence[Sealed], home: Path, cache: Partials | None = None) -> None:
+        """Look that every file is there, and link to the folders from `home`; `cache` remembers what was verified.
 
         Raises:
             LedgerError: E-LOG-MISSING.
@@ -61,6 +64,8 @@ class Attached:
         self.parts: tuple[Part, ...] = tuple(_parts(writers, home))
         self.yielding: set[Part] = set()
         self._sources: dict[Part, range] = {}
+        self._cache = cache or Partials(None)
+        self._verified: set[Part] = set()
 
     def of_kind(self, *kinds: str, among: Iterable[Part] | None = None) -> list[Part]:
         """Return the segments that hold records of these kinds."""
@@ -103,6 +108,37 @@ class Attached:
         return bool(self.of_kind(_PLANNED.name, _MISSED.name))
 
     # ── is it what was sealed ───────────────────────────────────────────────────────────────────────────────────────
+    def verify(self, parts: Iterable[Part]) -> None:
+        """Compare the bytes of these files with what was sealed: once in a store's life, and once for each state of a file.
+
+        A state is size, time and inode; those that were found whole are remembered beside the partials.
+
+        Raises:
+            LedgerError: E-LOG-CORRUPT, E-LOG-MISSING.
+
+        """
+        fresh = [part for part in dict.fromkeys(parts) if part not in self._verified]
+        stamps = {part: file_stamp(part) for part in fresh}
+        known = self._cache.stamps(stamps.values())
+        whole: list[bytes] = []
+        try:
+            for part, stamp in stamps.items():
+                if stamp not in known:
+                    _require_bytes(part)
+                    whole.append(stamp)
+        finally:
+            self._cache.stamp(whole)
+        self._verified.update(fresh)
+
+    def stamp_once(self, parts: Iterable[Part], what: Callable[[Part], bytes], require: Callable[[Part], None]) -> None:
+        """Require something of these segments that is kept, like `verify`, under a name of its own."""
+        names = {part: hashlib.sha256(what(part) + file_stamp(part)).digest() for part in parts}
+        known = self._cache.stamps(names.values())
+        for part, name in names.items():
+            if name not in known:
+                require(part)
+        self._cache.stamp([name for name in names.values() if name not in known])
+
     def reconcile(self, database: duckdb.DuckDBPyConnection, parts: Iterable[Part]) -> None:
         """Count the rows of each kind in these segments, once in a store's life, and compare with their manifests.
 
@@ -113,6 +149,7 @@ class Attached:
 
         """
         fresh = [part for part in dict.fromkeys(parts) if part not in self._sources]
+        self.verify(fresh)
         for start in range(0, len(fresh), AT_ONCE):
             some = fresh[start : start + AT_ONCE]
             statement = " UNION ALL ".join(
@@ -155,9 +192,10 @@ def _parts(writers: Sequence[Sealed], home: Path) -> Iterator[Part]:
         folder = home / str(place)
         if writer.manifests:
             folder.symlink_to((writer.folder / SEGMENTS).absolute(), target_is_directory=True)
-        for manifest in writer.manifests:
-            require_file(writer.path(manifest), manifest)
-            yield Part(manifest, writer.path(manifest), str(folder / manifest.file), place)
+        for manifest, content in zip(writer.manifests, writer.contents, strict=True):
+            path = writer.path(manifest)
+            require_file(path, manifest, alone=writer.alone)
+            yield Part(manifest, path, str(folder / manifest.file), place, content if writer.alone else None)
 
 
 def damaged(part: Part, what: str) -> LedgerError:
@@ -167,6 +205,30 @@ def damaged(part: Part, what: str) -> LedgerError:
         f"{part.path}: E-LOG-CORRUPT {part.manifest.first_seq}  {what} ({rows})\n"
         "    restore it from a backup or another copy; slaguard ledger check names every damaged file"
     )
+
+
+def file_stamp(part: Part) -> bytes:
+    """Return the name of a file's present state as that of this segment.
+
+    Raises:
+        LedgerError: E-LOG-MISSING.
+
+    """
+    try:
+        found = part.path.stat()
+    except OSError as refused:
+        raise missing(part.path, f"the segment cannot be read: {refused.strerror}", part.manifest) from None
+    state = (part.sha256, found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
+    return hashlib.sha256("/".join(map(str, state)).encode()).digest()
+
+
+def _require_bytes(part: Part) -> None:
+    try:
+        found = file_sha256(part.path)
+    except OSError as refused:
+        raise missing(part.path, f"the segment cannot be read: {refused.strerror}", part.manifest) from None
+    if found != part.sha256:
+        raise damaged(part, "its bytes are not those that were sealed")
 
 
 def file_sha256(path: Path) -> str:

@@ -7,18 +7,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from slaguard.ledger.identity import idempotency_key
-from slaguard.records import Coverage, Fact, Incident, Record, Span, from_header, header, merge_spans
+from slaguard.records import NULL, Coverage, Fact, Incident, Record, Span, from_header, header, merge_spans
 from slaguard.terms import Source
 
 Document = Fact | Incident | Coverage
 
 
 class Documents:
-    """The first record of each identity; `repeated` counts the others, `conflicts` identities that contradict themselves."""
+    """One record of each identity; `repeated` counts the others, `conflicts` identities that contradict themselves.
+
+    Of one writer's records the first counts, and of several writers' the one that was known first.
+    """
 
     def __init__(self) -> None:
         """Start empty."""
         self._first: dict[bytes, Document] = {}
+        self._writers: dict[bytes, set[int | None]] = {}
         self._contradicted: set[bytes] = set()
         self.repeated = 0
 
@@ -27,8 +31,14 @@ class Documents:
         """Return how many identities have records that do not say the same."""
         return len(self._contradicted)
 
-    def add(self, records: Iterable[Record]) -> None:
-        """Take records in, as their header bytes give them back."""
+    def add(self, records: Iterable[Record], writer: int | None = None) -> None:
+        """Take records in, as their header bytes give them back.
+
+        Args:
+            records: of one writer, in its order.
+            writer: which; None: of none, so that they come after all that is there.
+
+        """
         for record in records:
             key = idempotency_key(record)
             read = from_header(json.loads(header(record)))
@@ -39,6 +49,9 @@ class Documents:
                 self.repeated += 1
                 if replace(first, recorded_at=None) != replace(read, recorded_at=None):
                     self._contradicted.add(key)
+                if writer is not None and not self._writers[key] & {writer, None} and _known(read) < _known(first):
+                    self._first[key] = read
+            self._writers.setdefault(key, set()).add(writer)
 
     def facts(self, as_of: int) -> tuple[Fact, ...]:
         """Return the Facts known by `as_of`, by when they were made."""
@@ -66,3 +79,8 @@ class Documents:
     def _known(self, as_of: int) -> Iterator[Document]:
         """Yield what is known by `as_of`; a record without a recording time was known from the start."""
         return (r for r in self._first.values() if r.recorded_at is None or r.recorded_at <= as_of)
+
+
+def _known(record: Document) -> int:
+    """Return from when on a record is known; one without a recording time was from the start."""
+    return NULL if record.recorded_at is None else record.recorded_at

@@ -11,7 +11,7 @@ import rfc8785
 
 from slaguard.errors import LedgerError
 from slaguard.files import fsync_directory
-from slaguard.ledger import schema
+from slaguard.ledger import schema, standing
 from slaguard.ledger.check import check_rows
 from slaguard.ledger.headers import leaf
 from slaguard.ledger.lock import LOCK_NAME, WriterLock
@@ -87,11 +87,12 @@ def _open_locked(directory: Path, lock: WriterLock, clock: Clock, entropy: Entro
     rows = schema.connect_rows(directory)
     undo.callback(rows.close)
     origin, next_seq, sealed_through = _checked(rows, directory, clock, entropy)
+    standing.require_not_behind(directory / schema.ROWS_NAME, next_seq, lock.found)
     payloads = PayloadStore(directory)
     undo.callback(payloads.close)
     payloads.drop_from(next_seq)
     fsync_directory(directory)
-    lock.mark_open()
+    lock.mark_open(next_seq)
     return Opened(directory, lock, rows, payloads, origin, next_seq, sealed_through)
 
 
@@ -102,21 +103,25 @@ def _wal(directory: Path) -> Path:
 def _require_files(directory: Path, lock: WriterLock) -> None:
     """Refuse a ledger that lost a file since its last writer."""
     rows = directory / schema.ROWS_NAME
-    if lock.was_used and not rows.exists():
+    if lock.found.was_used and not rows.exists():
         raise LedgerError(
             f"{rows}: E-LOG-MISSING  a row log was here and is gone\n"
             f"    restore it from a backup; to start a new ledger here, remove {LOCK_NAME} too"
         )
-    if lock.was_left_open and not _wal(directory).exists():
+    if lock.found.was_left_open and not _wal(directory).exists():
         raise LedgerError(
             f"{rows}-wal: E-LOG-ROLLBACK  the last writer did not close the ledger and its write-ahead log is gone\n"
             f"    acknowledged rows may be missing: restore the file; to accept the loss, remove {LOCK_NAME}"
         )
+    standing.require_not_emptied(rows)
+    if lock.found.was_left_open:
+        standing.require_reaches(rows, lock.found)
 
 
 def _checked(rows: sqlite3.Connection, directory: Path, clock: Clock, entropy: Entropy) -> tuple[str, int, int]:
     """Return the log's name, its next seq and its last sealed row, after making a new log or checking an old one."""
     if schema.is_new(rows):
+        standing.require_being_made(directory / schema.ROWS_NAME)
         require_no_segments(directory)
         origin = f"slaguard/{entropy(8).hex()}"
         header = _genesis(origin, clock)

@@ -29,7 +29,8 @@ from slaguard.records import NULL, Column, Span, Table
 from slaguard.terms import BoundWord, Source
 
 NAME: Final = "partials.db"
-VERSION: Final = 1
+VERSION: Final = 2
+"""Version 1 could have been made from a damaged file."""
 LIMIT: Final = 512 * 2**20
 """Bytes beyond which the cache is begun anew: what nobody asks for any more has to go some time."""
 _WAIT: Final = 2.0
@@ -37,6 +38,7 @@ _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS demands(demand BLOB PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS partials(
   demand BLOB NOT NULL, segment BLOB NOT NULL, content BLOB NOT NULL, checksum BLOB NOT NULL, PRIMARY KEY(demand, segment));
+CREATE TABLE IF NOT EXISTS stamps(stamp BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 _SOUND: Final = (
     "SELECT body, segment, content, checksum FROM partials JOIN demands USING (demand)"
@@ -280,7 +282,29 @@ class Partials:
         cache.executescript(f"PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF; {_TABLES}")
         (pages,), (size,) = cache.execute("PRAGMA page_count").fetchone(), cache.execute("PRAGMA page_size").fetchone()
         if pages * size > LIMIT:
-            cache.executescript("DELETE FROM partials; DELETE FROM demands; VACUUM;")
+            cache.executescript("DELETE FROM partials; DELETE FROM demands; DELETE FROM stamps; VACUUM;")
+
+    # ── what was verified ───────────────────────────────────────────────────────────────────────────────────────────
+    def stamps(self, wanted: Iterable[bytes]) -> set[bytes]:
+        """Return which of these stamps are kept: names of something that was found true."""
+        asked_for = set(wanted)
+        found: set[bytes] = set()
+        with self._open("rw") as cache:
+            for (stamp,) in cache.execute("SELECT stamp FROM stamps") if cache is not None and asked_for else ():
+                if stamp in asked_for:
+                    found.add(stamp)
+        return found
+
+    def stamp(self, names: Iterable[bytes]) -> None:
+        """Keep these stamps."""
+        rows = [(name,) for name in names]
+        if rows:
+            with self._open("rwc") as cache:
+                if cache is not None:
+                    self._make_room(cache)
+                    cache.execute("BEGIN IMMEDIATE")
+                    cache.executemany("INSERT OR IGNORE INTO stamps VALUES (?)", rows)
+                    cache.execute("COMMIT")
 
     def all(self) -> Iterator[tuple[bytes, str, bytes]]:
         """Yield what was asked, the segment (hex) and the content of all that is kept and not damaged."""

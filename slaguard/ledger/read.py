@@ -7,25 +7,19 @@ gives the manifests and the rows that follow them, whatever the writer seals and
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import shutil
 import sqlite3
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from slaguard.errors import LedgerError
 from slaguard.evaluation.demands import Demands
-from slaguard.ledger import schema
+from slaguard.ledger import schema, standing
 from slaguard.ledger.check import sealed_through, whole_rows
-from slaguard.ledger.lock import LOCK_NAME
 from slaguard.ledger.opening import GENESIS
 from slaguard.ledger.recovery import manifests_of
 from slaguard.ledger.seal import Repeats
@@ -62,7 +56,9 @@ def facts(directory: Path, as_of: int) -> tuple[tuple[Fact, ...], tuple[Incident
         return store.facts(as_of), store.incidents(as_of)
 
 
-def open_store(directory: Path, *, memory_limit: str = "1GB", threads: int | None = None, partials: bool = True) -> ColumnStore:
+def open_store(
+    directory: Path, *, memory_limit: str = "1GB", threads: int | None = None, partials: bool = True, alone: bool = False
+) -> ColumnStore:
     """Return a store that answers from everything in a ledger, of all its writers; the caller closes it.
 
     Args:
@@ -70,6 +66,7 @@ def open_store(directory: Path, *, memory_limit: str = "1GB", threads: int | Non
         memory_limit: as `ColumnStore`.
         threads: as `ColumnStore`.
         partials: whether answers on single segments are kept in the ledger, and used.
+        alone: leave out the writers in its sub-folders.
 
     Raises:
         LedgerError: as `read`.
@@ -94,7 +91,7 @@ def open_store(directory: Path, *, memory_limit: str = "1GB", threads: int | Non
             undo.pop_all()
         return store
 
-    return _reading(directory, load)
+    return _reading(directory, load, alone=alone)
 
 
 # ── one writer's rows ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -165,14 +162,14 @@ def _require_known(kind: str, rows: Sequence[Keyed], path: Path) -> None:
         )
 
 
-# ── read-only connections ───────────────────────────────────────────────────────────────────────────────────────────
+# ── snapshots of all writers ────────────────────────────────────────────────────────────────────────────────────────
 State = tuple[int | None, int, int] | None
 
 
-def _reading(directory: Path, load: Callable[[Sequence[Log]], ColumnStore]) -> ColumnStore:
+def _reading(directory: Path, load: Callable[[Sequence[Log]], ColumnStore], *, alone: bool) -> ColumnStore:
     """Load from snapshots of all row logs; again if a writer moved a file meanwhile."""
     for _ in range(_ATTEMPTS):
-        before = {folder: _state(folder / schema.ROWS_NAME) for folder in folders(directory)}
+        before = {folder: _state(folder / schema.ROWS_NAME) for folder in ((directory,) if alone else folders(directory))}
         if not before:
             raise LedgerError(
                 f"{directory / schema.ROWS_NAME}: E-LOG-MISSING  there is no ledger here\n"
@@ -202,13 +199,17 @@ def _log(folder: Path, state: State, snapshots: ExitStack) -> Log | None:
     path = folder / schema.ROWS_NAME
     if state is None:
         return Log(published(folder), None)
+    noted = standing.left(folder)
+    standing.require_not_emptied(path)
     if state[0] is None:
-        require_not_rolled_back(path)
+        standing.require_not_rolled_back(path)
     newest = newest_published(folder)
-    rows = snapshots.enter_context(snapshot(path, at_rest=state[0] is None))
+    rows = snapshots.enter_context(standing.snapshot(path, at_rest=state[0] is None))
     if schema.is_new(rows):
+        standing.require_being_made(path)
         return None
     schema.require_version(rows, path)
+    standing.require_not_behind(path, standing.next_seq(rows), noted)
     (origin,) = rows.execute("SELECT origin FROM log_state").fetchone()
     known = manifests_of(rows, folder, origin, sealed_through(rows)) if schema.version(rows)[1] > 1 else []
     if newest >= len(known):
@@ -217,42 +218,6 @@ def _log(folder: Path, state: State, snapshots: ExitStack) -> Log | None:
             f"    restore the newest {schema.ROWS_NAME}"
         )
     return Log(Sealed(folder, origin, tuple(m for m, _ in known), tuple(content for _, content in known)), rows)
-
-
-def require_not_rolled_back(path: Path) -> None:
-    """Refuse a row log whose last writer was killed and whose write-ahead log is gone: acknowledged rows went with it.
-
-    A writer that just closes removes the write-ahead log before it says so: while it holds the lock, nothing is wrong.
-
-    Raises:
-        LedgerError: E-LOG-ROLLBACK.
-
-    """
-    try:
-        handle = os.open(path.with_name(LOCK_NAME), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return  # a copy without it, or not ours to read: nothing tells how the writer left
-    try:
-        if b"open" not in os.pread(handle, 200, 0).split() or not _is_free(handle):
-            return
-        left_open = b"open" in os.pread(handle, 200, 0).split()
-    finally:
-        os.close(handle)
-    if left_open and not path.with_name(f"{path.name}-wal").exists():
-        raise LedgerError(
-            f"{path}-wal: E-LOG-ROLLBACK  the last writer did not close the ledger and its write-ahead log is gone\n"
-            f"    acknowledged rows may be missing: restore the file; to accept the loss, remove {LOCK_NAME}"
-        )
-
-
-def _is_free(handle: int) -> bool:
-    """Tell whether no process holds the lock; it is held for no longer than this look."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    fcntl.flock(handle, fcntl.LOCK_UN)
-    return True
 
 
 def _state(path: Path) -> State:
@@ -271,44 +236,3 @@ def _were_at_rest(before: Mapping[Path, State]) -> bool:
         (state is not None and state[0] is not None) or state == _state(folder / schema.ROWS_NAME)
         for folder, state in before.items()
     )
-
-
-@contextmanager
-def snapshot(path: Path, *, at_rest: bool) -> Iterator[sqlite3.Connection]:
-    """Open the row log read-only, all reads in one transaction.
-
-    A log that was closed has no write-ahead log, and opening it the usual way would leave an empty one behind:
-    `immutable` reads the file as it is. With a write-ahead log, SQLite needs its index beside it; where that cannot be
-    made (a read-only copy of a killed writer's directory), a copy elsewhere is read.
-    """
-    if at_rest:
-        with closing(_connect(path, "mode=ro&immutable=1")) as rows:
-            yield rows
-        return
-    with tempfile.TemporaryDirectory(prefix="slaguard-") as elsewhere:
-        try:
-            rows = _connect(path, "mode=ro")
-        except sqlite3.OperationalError as error:
-            if not error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
-                raise
-            rows = _connect(_copy(path, Path(elsewhere)), "mode=rw")
-        with closing(rows):
-            yield rows
-
-
-def _connect(path: Path, options: str) -> sqlite3.Connection:
-    rows = sqlite3.connect(f"file:{quote(str(path.absolute()))}?{options}", uri=True, isolation_level=None, timeout=5)
-    try:
-        rows.execute("PRAGMA trusted_schema=OFF")
-        rows.execute("BEGIN")
-        rows.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins with the first read
-    except sqlite3.Error:
-        rows.close()
-        raise
-    return rows
-
-
-def _copy(path: Path, elsewhere: Path) -> Path:
-    for name in (path.name, f"{path.name}-wal"):
-        shutil.copyfile(path.with_name(name), elsewhere / name)
-    return elsewhere / path.name

@@ -132,6 +132,11 @@ def clear(folder: Path, known: int) -> None:
         fsync_directory(folder)
 
 
+def is_segments(path: Path) -> bool:
+    """Tell whether a file is a segment's, or its manifest's, by its name."""
+    return _OURS(path.name) is not None
+
+
 def _unknown(path: Path, known: int) -> bool:
     ours = _OURS(path.name)
     return ours is not None and int(ours[1]) >= known

@@ -65,7 +65,8 @@ class RowLog:
     """The writer of one ledger directory; safe to use from several threads.
 
     `next_seq` is the number of the row that comes next, `sealed_through` that of the last row in a segment (-1: none),
-    `origin` the log's own name. `sealing` is held by whoever seals (`seal`).
+    `origin` the log's own name. `sealing` is held by whoever seals (`seal`). `was_left_open`: the writer before this one
+    was killed.
     """
 
     def __init__(self, opened: Opened, clock: Clock, entropy: Entropy, grouping: Grouping) -> None:
@@ -74,6 +75,7 @@ class RowLog:
         self.origin = opened.origin
         self.next_seq = opened.next_seq
         self.sealed_through = opened.sealed_through
+        self.was_left_open = opened.lock.found.was_left_open
         self.clock = clock
         self.sealing = threading.Lock()
         self._files = opened
@@ -166,6 +168,7 @@ class RowLog:
             rows.execute("UPDATE log_state SET next_seq = ?", (group.next_seq,))
             rows.execute("COMMIT")
             self.next_seq = group.next_seq
+            self._files.lock.note(group.next_seq)
         return acks
 
     def _rolled_back(self) -> bool:

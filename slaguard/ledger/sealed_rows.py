@@ -58,7 +58,7 @@ def check_segment(engine: duckdb.DuckDBPyConnection, path: Path, link: str, mani
         return [("E-LEDGER-READ", manifest.first_seq, f"it cannot be read: {error.strerror}")]
     try:
         damage += _rows(engine, link, manifest, shown)
-        damage += _summary(engine, link, manifest)
+        damage += summary(engine, link, manifest)
     except duckdb.Error as error:
         damage.append(("E-LOG-CORRUPT", manifest.first_seq, f"it cannot be read: {str(error).splitlines()[0][:200]}"))
     return damage
@@ -138,11 +138,11 @@ def _texts(column: Any) -> list[str | None]:
 
 
 # ── as a whole ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def _summary(engine: duckdb.DuckDBPyConnection, link: str, manifest: Manifest) -> Iterator[Damage]:
+def summary(engine: duckdb.DuckDBPyConnection, link: str, manifest: Manifest) -> Iterator[Damage]:
     """Yield what the manifest says of the file and the file does not."""
     source = parquet([link])
     (row,) = engine.execute(
-        "SELECT CAST(sum(again) AS BIGINT), min(sent_at), max(sent_at),"  # noqa: S608 - our own names
+        "SELECT min(seq), max(seq), CAST(sum(again) AS BIGINT), min(sent_at), max(sent_at),"  # noqa: S608 - our own names
         f" min(least(batch_start, batch_end)) {_BATCHED}, max(greatest(batch_start, batch_end)) {_BATCHED},"
         f" max(known_at) FILTER (WHERE kind <> '{GENESIS}'),"
         " min(least(sent_at, batch_start, batch_end, scheduled_at)),"
@@ -150,11 +150,24 @@ def _summary(engine: duckdb.DuckDBPyConnection, link: str, manifest: Manifest) -
     ).fetchall()
     kinds = dict(engine.execute(f"SELECT kind, count(*) FROM {source} GROUP BY kind").fetchall())  # noqa: S608
     sent, batch = manifest.sent or (None, None), manifest.batch or (None, None)
-    says = (manifest.again, *sent, *batch, manifest.known, manifest.t_min_ns, manifest.t_max_ns)
+    says = (
+        manifest.first_seq,
+        manifest.last_seq,
+        manifest.again,
+        *sent,
+        *batch,
+        manifest.known,
+        manifest.t_min_ns,
+        manifest.t_max_ns,
+    )
     if kinds != dict(manifest.kinds):
         yield "E-LOG-CORRUPT", manifest.first_seq, "it does not hold the kinds of records that the manifest says"
     if row != says:
-        yield "E-LOG-CORRUPT", manifest.first_seq, "its times, or its contradicting rows, are not what the manifest says"
+        yield (
+            "E-LOG-CORRUPT",
+            manifest.first_seq,
+            "its numbers, its times, or its contradicting rows, are not what the manifest says",
+        )
 
 
 def contradictions(engine: duckdb.DuckDBPyConnection, files: Sequence[str]) -> list[int]:

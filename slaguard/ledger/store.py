@@ -8,7 +8,6 @@ downloaded: extensions are switched off.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -19,8 +18,9 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from slaguard.errors import LedgerError
 from slaguard.evaluation.demands import Counts, Demands
-from slaguard.ledger import database, twins
+from slaguard.ledger import database, scratch, twins
 from slaguard.ledger.answers import Answers, Overview
 from slaguard.ledger.attached import Attached
 from slaguard.ledger.columns import Columns, Kept, from_headers, from_records, int64, plain
@@ -29,6 +29,7 @@ from slaguard.ledger.identity import idempotency_key
 from slaguard.ledger.partials import Partials
 from slaguard.ledger.segment import Keyed, as_number
 from slaguard.ledger.stored import PER_WRITER, TABLES
+from slaguard.ledger.verified import require_true_manifests
 from slaguard.ledger.writers import Sealed
 from slaguard.records import (
     NULL,
@@ -52,7 +53,8 @@ BATCH: Final = 20_000
 class ColumnStore:
     """Records as columns; used by one thread.
 
-    A record whose identity is there already is a repeat: the first one counts. Records without a recording time are
+    A record whose identity is there already is a repeat: the first one counts, and of several writers the one that was
+    known first. Records without a recording time are
     known from when they ended.
     """
 
@@ -69,18 +71,21 @@ class ColumnStore:
         Args:
             memory_limit: what DuckDB may use before it writes to disk, as DuckDB writes it: ``500MB``.
             threads: how many DuckDB uses; None: as many as there are processors.
-            writers: what has been sealed, in the order in which of two equal records the first one counts.
+            writers: what has been sealed, in the order in which of two equal records known at one time the first one counts.
             cache: the folder in which answers on single segments are kept; None: none are.
 
         Raises:
             LedgerError: a segment's file is gone or of another size.
 
         """
-        self._directory = tempfile.TemporaryDirectory(prefix="slaguard-")
+        self._directory = scratch.folder()
         with ExitStack() as undo:
             undo.callback(self._directory.cleanup)
-            self._attached = Attached(writers, Path(self._directory.name))
+            self._attached = Attached(writers, Path(self._directory.name), Partials(cache))
             self._duckdb = database.connect(Path(self._directory.name), memory_limit, threads, writers)
+            undo.callback(self._duckdb.close)
+            with self._reading():
+                require_true_manifests(self._duckdb, self._attached)
             undo.pop_all()
         self._answers = Answers(self._duckdb, self._attached, Partials(cache))
         self._documents = Documents()
@@ -129,7 +134,7 @@ class ColumnStore:
             places = np.fromiter((row.seq for row in rows), dtype=np.int64, count=len(rows)) + writer * PER_WRITER
             self._insert(record_type, batch, places, [as_number(row.key) for row in rows])
         else:
-            self._documents.add([from_header(body) for body in bodies])
+            self._documents.add([from_header(body) for body in bodies], writer)
 
     def add_sealed_documents(self, writer: int) -> None:
         """Take in the Facts, Incidents and Coverage that one writer has sealed: before its rows, in the writers' order.
@@ -140,7 +145,7 @@ class ColumnStore:
         """
         with self._reading():
             for headers in self._answers.documents(writer):
-                self._documents.add([from_header(json.loads(line)) for line in headers])
+                self._documents.add([from_header(json.loads(line)) for line in headers], writer)
 
     def turn_away(self, kind: str, key: bytes) -> None:
         """Count a row that contradicts an earlier one of its own log: it never counts."""
@@ -154,7 +159,8 @@ class ColumnStore:
         batch["key"] = np.full(len(places), NULL) if keys is None else np.array(keys, dtype=np.int64)
         self._duckdb.register("batch", batch)
         try:
-            self._duckdb.execute(TABLES[record_type].insert())
+            with self._reading():
+                self._duckdb.execute(TABLES[record_type].insert())
         finally:
             self._duckdb.unregister("batch")
         self._unsettled.add(record_type)
@@ -167,13 +173,13 @@ class ColumnStore:
             table = TABLES[record_type]
             if self._number(table.repeats()):
                 self._conflicts += self._number(table.conflicts())
-                self._repeated += self._number(table.delete_repeats())
+                self._repeated += self._number(table.delete_repeats(self._writers))
         with self._reading():
             if self._sealed_again is None:
                 self._sealed_again, contradicted = self._answers.again()
                 self._contradicted |= contradicted
             if self._attached.parts:
-                found = twins.settle(self._duckdb, self._attached)
+                found = twins.settle(self._duckdb, self._attached, self._writers)
                 self._repeated += found.repeated
                 self._contradicted |= found.contradicted
         self._unsettled.clear()
@@ -184,11 +190,11 @@ class ColumnStore:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Say which segment is behind an error of DuckDB."""
+        """Say which segment is behind an error of DuckDB, or that the temporary directory has no room."""
         try:
             yield
         except duckdb.Error as error:
-            found = self._attached.explain(error)
+            found = self._attached.explain(error) or _no_room(error, self._directory.name)
             if found is None:
                 raise
             raise found from error
@@ -319,6 +325,14 @@ class ColumnStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _no_room(error: duckdb.Error, place: str) -> LedgerError | None:
+    """Return what an error of DuckDB says of its temporary directory; None where it is about something else."""
+    if not isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
+        return None
+    what = str(error).partition("\n")[0][:200]
+    return scratch.refused(what, place, full=isinstance(error, duckdb.OutOfMemoryException) or "no space" in what.lower())
 
 
 def _by_type(batch: list[Record]) -> dict[type[Record], list[Record]]:

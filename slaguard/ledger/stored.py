@@ -81,12 +81,17 @@ class Stored:
             f" (SELECT *, {self.said} AS body FROM {self.name}) GROUP BY {by}) WHERE low <> high"
         )
 
-    def delete_repeats(self) -> str:
-        """Return the statement that keeps the first record of each identity."""
+    def delete_repeats(self, writers: int = 0) -> str:
+        """Return the statement that keeps one record of each identity: of each writer's first ones the one known first.
+
+        Those that are of no writer, with a `pos` beyond `writers`, come last, in order of arrival.
+        """
         by = ", ".join(self.identity)
+        within = f"row_number() OVER (PARTITION BY {by}, pos // {PER_WRITER} ORDER BY pos)"
         return (
-            f"DELETE FROM {self.name} WHERE pos IN (SELECT pos FROM (SELECT pos, row_number()"  # noqa: S608
-            f" OVER (PARTITION BY {by} ORDER BY pos) AS nth FROM {self.name}) WHERE nth > 1)"
+            f"DELETE FROM {self.name} WHERE pos IN (SELECT pos FROM (SELECT pos, row_number() OVER"  # noqa: S608
+            f" (PARTITION BY {by} ORDER BY within > 1, {known_first(writers)}) AS nth"
+            f" FROM (SELECT *, {within} AS within FROM {self.name})) WHERE nth > 1)"
         )
 
     def read(self, source: str | None = None) -> str:
@@ -127,6 +132,15 @@ class Stored:
         own = [f"SELECT {columns} FROM {self.name}{'' if here else ' WHERE FALSE'}"]  # noqa: S608
         queries = list(sealed)
         return f"({' UNION ALL '.join([*(own if here or not queries else ()), *queries])})"
+
+
+def known_first(writers: int) -> str:
+    """Return the order in which the first of equal records of several writers counts: by when they were known.
+
+    A writer's name decides only between records known at the same moment.
+    """
+    own = writers * PER_WRITER
+    return f"pos >= {own}, CASE WHEN pos < {own} THEN known_at END, pos"
 
 
 def parquet(files: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Records that stand in two writers: the first in the order of writers counts, the other gives way.
+"""Records that stand in two writers: the one that was known first counts, the other gives way.
 
 Only where there are several writers. The 64-bit keys find the few rows that may be the same; the exact identity decides.
 """
@@ -12,7 +12,7 @@ from typing import Final
 import duckdb
 
 from slaguard.ledger.attached import AT_ONCE, YIELDS, Attached, Part
-from slaguard.ledger.stored import PER_WRITER, TABLES, Stored
+from slaguard.ledger.stored import PER_WRITER, TABLES, Stored, known_first
 
 _CREATE: Final = f"CREATE TABLE IF NOT EXISTS {YIELDS}(writer BIGINT, seq BIGINT)"
 
@@ -25,27 +25,34 @@ class Twins:
     contradicted: set[tuple[str, int]] = field(default_factory=set)
 
 
-def settle(database: duckdb.DuckDBPyConnection, attached: Attached) -> Twins:
-    """Let every later record of an identity give way: out of the store's tables, and into the table of sealed ones."""
+def settle(database: duckdb.DuckDBPyConnection, attached: Attached, writers: int) -> Twins:
+    """Let every later known record of an identity give way: out of the store's tables, and into the table of sealed ones.
+
+    Raises:
+        LedgerError: a segment is not what was sealed.
+
+    """
     database.execute(_CREATE)
     found = Twins()
     for table in TABLES.values():
-        _settle(database, attached, table, found)
+        _settle(database, attached, table, writers, found)
     _mark(database, attached)
     return found
 
 
-def _settle(database: duckdb.DuckDBPyConnection, attached: Attached, table: Stored, found: Twins) -> None:
+def _settle(database: duckdb.DuckDBPyConnection, attached: Attached, table: Stored, writers: int, found: Twins) -> None:
     sizes = _sizes(database, attached, table)
     if len(sizes) < 2:
         return
+    attached.verify(attached.of_kind(table.name))
     _suspect(database, attached, table, max(sizes, key=lambda writer: sizes[writer]))
     if not _number(database, "SELECT count(*) FROM suspects"):
         return
     by = ", ".join(table.identity)
     rows = attached.relation(table, _holding(database, attached, table))
     database.execute(
-        f"CREATE OR REPLACE TEMP TABLE twins AS SELECT pos, key, row_number() OVER (PARTITION BY {by} ORDER BY pos) AS nth,"  # noqa: S608
+        f"CREATE OR REPLACE TEMP TABLE twins AS SELECT pos, key, row_number() OVER"  # noqa: S608
+        f" (PARTITION BY {by} ORDER BY {known_first(writers)}) AS nth,"
         f" min(body) OVER (PARTITION BY {by}) <> max(body) OVER (PARTITION BY {by}) AS contradicted FROM"
         f" (SELECT *, {table.said} AS body FROM {rows} WHERE key IN (SELECT key FROM suspects))"
     )

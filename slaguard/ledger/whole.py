@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -16,15 +15,15 @@ from pathlib import Path
 from typing import Final
 
 from slaguard.errors import LedgerError
-from slaguard.ledger import database, partials, schema
+from slaguard.ledger import database, partials, schema, scratch, standing
 from slaguard.ledger.answers import Answers
 from slaguard.ledger.attached import Attached, Part
 from slaguard.ledger.check import sealed_through
 from slaguard.ledger.headers import leaf
+from slaguard.ledger.lock import Left
 from slaguard.ledger.manifest import DIGITS, Manifest
 from slaguard.ledger.partials import DOCUMENTS, Partials
 from slaguard.ledger.payloads import Payload
-from slaguard.ledger.read import require_not_rolled_back, snapshot
 from slaguard.ledger.recovery import PART
 from slaguard.ledger.sealed_rows import Commit, check_segment, commitments, contradictions
 from slaguard.ledger.writers import SEGMENTS, Sealed, folders, newest_published, published
@@ -129,22 +128,33 @@ def _writer(folder: Path) -> tuple[Checked, Sealed | None]:
                 checked.origin = sealed.origin
                 _segments(checked, sealed, None, undo)
                 return checked, sealed
+            noted = standing.left(folder)
+            standing.require_not_emptied(path)
             at_rest = not path.with_name(f"{path.name}-wal").exists()
             if at_rest:
-                require_not_rolled_back(path)
+                standing.require_not_rolled_back(path)
             newest = newest_published(folder)
-            rows = undo.enter_context(snapshot(path, at_rest=at_rest))
+            rows = undo.enter_context(standing.snapshot(path, at_rest=at_rest))
             if schema.is_new(rows):
+                standing.require_being_made(path)
                 return checked, None
             schema.require_version(rows, path)
+            _reaches(checked, path, rows, noted)
             return checked, _log(checked, folder, rows, newest, undo)
         except LedgerError as error:
-            if "E-LOG-VERSION" in str(error):
+            if isinstance(error, scratch.NoScratch) or "E-LOG-VERSION" in str(error):
                 raise
             checked.findings.append(Finding.of(error, path))
         except sqlite3.Error as error:
             checked.findings.append(Finding.of(schema.explain(error, path), path))
         return checked, None
+
+
+def _reaches(checked: Checked, path: Path, rows: sqlite3.Connection, noted: Left) -> None:
+    try:
+        standing.require_not_behind(path, standing.next_seq(rows), noted)
+    except LedgerError as error:
+        checked.findings.append(Finding.of(error, path))
 
 
 # ── the row log ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -222,7 +232,7 @@ def _parsed(content: bytes) -> Manifest | None:
 
 # ── segments ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _segments(checked: Checked, sealed: Sealed, rows: sqlite3.Connection | None, undo: ExitStack) -> None:
-    home = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="slaguard-check-")))
+    home = Path(undo.enter_context(scratch.folder("slaguard-check-")))
     engine = undo.enter_context(closing(database.connect(home, MEMORY, 1, [sealed])))
     (home / "segments").symlink_to((sealed.folder / SEGMENTS).absolute(), target_is_directory=True)
     whole: list[str] = []
@@ -272,6 +282,12 @@ def _payloads(checked: Checked, folder: Path, commits: Iterator[Commit]) -> None
     commit = next(commits, None)
     try:
         with _payload_rows(path) as stored:
+            if stored is None:
+                what = "it holds no payloads' table: it was emptied, or is another program's"
+                checked.add(
+                    "E-PAYLOAD", path, None, what, "restore it from a backup; the rows and their proofs stand without it"
+                )
+                return
             for seq, key, content in stored:
                 checked.payloads += 1
                 while commit is not None and commit[0] < seq:
@@ -287,9 +303,10 @@ def _payloads(checked: Checked, folder: Path, commits: Iterator[Commit]) -> None
 
 
 @contextmanager
-def _payload_rows(path: Path) -> Iterator[Iterator[tuple[int, bytes, bytes]]]:
-    with snapshot(path, at_rest=not path.with_name(f"{path.name}-wal").exists()) as stored:
-        yield stored.execute("SELECT seq, k_rec, body FROM payloads ORDER BY seq")
+def _payload_rows(path: Path) -> Iterator[sqlite3.Cursor | None]:
+    with standing.snapshot(path, at_rest=not path.with_name(f"{path.name}-wal").exists()) as stored:
+        there = stored.execute("SELECT 1 FROM sqlite_master WHERE name = 'payloads'").fetchone()
+        yield stored.execute("SELECT seq, k_rec, body FROM payloads ORDER BY seq") if there else None
 
 
 # ── partials ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -298,7 +315,7 @@ def _partials(directory: Path, writers: Sequence[Sealed], beside: list[Finding])
     cache = Partials(directory)
     counted = 0
     with ExitStack() as undo:
-        home = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="slaguard-check-")))
+        home = Path(undo.enter_context(scratch.folder("slaguard-check-")))
         engine = undo.enter_context(closing(database.connect(home, MEMORY, 1, writers)))
         attached = Attached(writers, home)
         answers = Answers(engine, attached, Partials(None))

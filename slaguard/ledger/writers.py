@@ -6,14 +6,16 @@ folder at a time; who finds a ledger taken writes beside it, and readers take al
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from slaguard.errors import LedgerError, LedgerLocked
 from slaguard.files import is_safe_name
+from slaguard.ledger import standing
 from slaguard.ledger.lock import LOCK_NAME
 from slaguard.ledger.manifest import DIGITS, Manifest
+from slaguard.ledger.recovery import is_segments
 from slaguard.ledger.rowlog import RowLog
 from slaguard.ledger.schema import ROWS_NAME
 from slaguard.records import Clock
@@ -70,21 +72,35 @@ def folders(directory: Path) -> tuple[Path, ...]:
 def _is_writer(folder: Path) -> bool:
     if (folder / ROWS_NAME).is_file():
         return True
-    if _was_used(folder / LOCK_NAME):
+    if standing.left(folder).was_used:
         raise LedgerError(
             f"{folder / ROWS_NAME}: E-LOG-MISSING  a row log was here and is gone\n"
             f"    restore it from a backup; to read what was sealed alone, remove {LOCK_NAME} too"
         )
-    return next((folder / SEGMENTS).glob("*.json"), None) is not None
+    if next((folder / SEGMENTS).glob("*.json"), None) is not None:
+        return True
+    require_manifests(folder, 0)
+    return False
 
 
-def _was_used(lock: Path) -> bool:
-    """Tell whether a row log was ever open here (`lock.WriterLock.was_used`), without taking the lock."""
-    try:
-        words = lock.read_bytes()[:200].split()
-    except OSError:
-        return False
-    return b"open" in words or b"closed" in words
+def require_manifests(folder: Path, known: int) -> None:
+    """Refuse Parquet files that no manifest speaks of in a folder without a row log: nobody will mend it there.
+
+    Args:
+        folder: the writer's.
+        known: how many manifests are there.
+
+    Raises:
+        LedgerError: E-LOG-MISSING.
+
+    """
+    found = sorted(p for p in (folder / SEGMENTS).glob("*.parquet") if is_segments(p) and int(p.stem) >= known)
+    if found:
+        more = f" (and of {len(found) - 1} more)" if len(found) > 1 else ""
+        raise LedgerError(
+            f"{found[0]}: E-LOG-MISSING  the manifest of this segment{more} is not there, so its rows would not count\n"
+            f"    copy {found[0].with_suffix('.json').name} from where it comes from: a copy may be under way, run it again"
+        )
 
 
 # ── segments ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -96,6 +112,8 @@ class Sealed:
     origin: str
     manifests: tuple[Manifest, ...]
     contents: tuple[bytes, ...]
+    alone: bool = False
+    """Whether only its published manifests are there, and no row log that vouches for them."""
 
     def path(self, manifest: Manifest) -> Path:
         """Return where a segment's Parquet file is."""
@@ -152,7 +170,7 @@ def published(folder: Path) -> Sealed:
     """Return what a folder with ``segments/`` alone holds, from the manifests published there.
 
     Raises:
-        LedgerError: as `sealed`, or a file that cannot be read.
+        LedgerError: as `sealed`, or a file that cannot be read, or a Parquet file without a manifest.
 
     """
     found: list[tuple[int, bytes]] = []
@@ -162,11 +180,18 @@ def published(folder: Path) -> Sealed:
                 found.append((int(path.stem), path.read_bytes()))
             except OSError as error:
                 raise LedgerError(f"{path}: E-LEDGER-READ  {error.strerror}\n    check who may read the file") from None
-    return sealed(folder, None, found)
+    alone = replace(sealed(folder, None, found), alone=True)
+    require_manifests(folder, len(alone.manifests))
+    return alone
 
 
-def require_file(path: Path, manifest: Manifest) -> None:
+def require_file(path: Path, manifest: Manifest, *, alone: bool = False) -> None:
     """Refuse a segment whose file is gone or of another size than it was sealed with.
+
+    Args:
+        path: the file.
+        manifest: what was sealed.
+        alone: whether its folder is a copy of segments, so that the copy may be under way.
 
     Raises:
         LedgerError: E-LOG-MISSING.
@@ -175,12 +200,19 @@ def require_file(path: Path, manifest: Manifest) -> None:
     try:
         size = path.stat().st_size
     except OSError:
-        raise missing(path, "the segment is gone", manifest) from None
+        raise missing(path, "the segment is not there" if alone else "the segment is gone", manifest, alone=alone) from None
     if size != manifest.parquet_bytes:
-        raise missing(path, f"the segment has {size:,} bytes, not the {manifest.parquet_bytes:,} it was sealed with", manifest)
+        what = f"the segment has {size:,} bytes, not the {manifest.parquet_bytes:,} it was sealed with"
+        raise missing(path, what, manifest, alone=alone)
 
 
-def missing(path: Path, what: str, manifest: Manifest) -> LedgerError:
+def missing(path: Path, what: str, manifest: Manifest, *, alone: bool = False) -> LedgerError:
     """Return the error that names a segment's file and the rows it holds."""
     rows = f"rows {manifest.first_seq} to {manifest.last_seq}"
-    return LedgerError(f"{path}: E-LOG-MISSING  {what}; it holds {rows}\n    restore it from a backup or another copy")
+    mend = "restore it from a backup or another copy"
+    if alone:
+        mend = (
+            f"the copy in {path.parent.parent} is not complete: run it again, and copy manifests last"
+            " (rsync --exclude '*.json' first, then all)"
+        )
+    return LedgerError(f"{path}: E-LOG-MISSING  {what}; it holds {rows}\n    {mend}")

@@ -178,6 +178,9 @@ def test_a_write_ahead_log_that_vanished_is_missed(killed: Path) -> None:
 def test_the_loss_can_be_accepted_by_removing_the_lock_file(killed: Path) -> None:
     (killed / "rows.db-wal").unlink()
     (killed / "writer.lock").unlink()
+    with pytest.raises(LedgerError, match=r"E-LOG-MISSING  the row log is empty or new, and payloads\.db beside it holds"):
+        RowLog.open(killed, clock=Watch())
+    (killed / "payloads.db").unlink()
     RowLog.open(killed, clock=Watch()).close()
 
 
