@@ -25,6 +25,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter, process_time
@@ -34,11 +35,14 @@ import duckdb
 
 from slaguard import __version__
 from slaguard.evaluation.demands import Demands
+from slaguard.ledger.headers import leaf
 from slaguard.ledger.judge import MEMORY, judge
 from slaguard.ledger.manifest import Manifest
 from slaguard.ledger.partials import NAME
 from slaguard.ledger.read import open_store
+from slaguard.ledger.recovery import manifest_leaf
 from slaguard.ledger.rowlog import RowLog
+from slaguard.ledger.schema import connect_rows, create_rows
 from slaguard.ledger.segment import COLUMNS
 from slaguard.ledger.store import ColumnStore
 from slaguard.records import NS, Coverage, Evidence, Fact, Instant
@@ -183,6 +187,7 @@ def make(home: Path, records: int) -> None:
         sent = (START + first * step, START + (first + count - 1) * step)
         publish(path, ix, (first, count), sent)
     engine.close()
+    vouch(home, records)
     document(home)
 
 
@@ -208,6 +213,24 @@ def document(home: Path) -> None:
     ]
     with RowLog.open(home / "record", clock=Before()) as log:
         log.append([*seen, *announced])
+
+
+def vouch(home: Path, records: int) -> None:
+    """Make the row log that these segments were sealed from, with its manifests and no row waiting, as an agent's own is.
+
+    Segments without one, copied from elsewhere, cost about 0.16 s more for a million calls: their manifests are compared
+    with their content, once for each state of a file where partials are kept.
+    """
+    with closing(connect_rows(home)) as rows:
+        header = b"{}"  # sealed, and never read
+        create_rows(rows, ORIGIN, (header, leaf(header)))
+        rows.execute("BEGIN IMMEDIATE")
+        for ix, path in enumerate(sorted((home / "segments").glob("*.json"))):
+            content = path.read_bytes()
+            rows.execute("INSERT INTO manifests VALUES (?, ?, ?)", (ix, content, manifest_leaf(content)))
+        rows.execute("UPDATE log_state SET next_seq = ?, sealed_through = ?", (records, records - 1))
+        rows.execute("DELETE FROM rows")
+        rows.execute("COMMIT")
 
 
 def publish(path: Path, ix: int, rows: tuple[int, int], sent: tuple[int, int]) -> None:
