@@ -129,7 +129,8 @@ def test_on_paper_the_table_is_a_table(chromium: str) -> None:
 
         printed, display = look(work)
     assert printed.startswith(b"%PDF")
-    assert 1 <= printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") <= 3
+    # Three or four sheets, as the fonts of a machine have it; blocks in place of the table would be a dozen.
+    assert 1 <= printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") <= 5
     assert display == "table-cell"
 
 
