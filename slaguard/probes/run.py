@@ -164,8 +164,8 @@ class Prober:
         if not window:
             return
         planned = self.planned(window)
-        await asyncio.to_thread(self.append, planned, [None] * len(planned))
-        run.planned |= {slot.id: slot for slot in window}
+        run.planned |= {slot.id: slot for slot in window}  # before the commit: a run that is ended during it knows them
+        await self._commit(planned, [None] * len(planned))
         run.under_way += len(window)
         for slot in window:
             await run.queue.put(slot)
@@ -217,12 +217,18 @@ class Prober:
             ended = waiting[-1] is None
             batch = [result for result in waiting if result is not None]
             if batch:
-                await asyncio.to_thread(self._keep, batch)
+                await self._commit(*_columns(batch))
                 self._written(batch, run)
 
-    def _keep(self, batch: Sequence[Result]) -> None:
-        pairs = [pair for result in batch for pair in result.records()]
-        self.append([record for record, _ in pairs], [payload for _, payload in pairs])
+    async def _commit(self, records: Sequence[Record], payloads: Sequence[bytes | None]) -> None:
+        """Write in a thread. A run that is ended meanwhile waits for it: what is given up is written after, not beside."""
+        writing = asyncio.ensure_future(asyncio.to_thread(self.append, records, payloads))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])
+            writing.result()
+            raise
 
     def _written(self, batch: Sequence[Result], run: _Run) -> None:
         for result in batch:
@@ -241,8 +247,14 @@ class Prober:
             if s.id not in run.unwritten
         ]
         if batch:
-            self._keep(batch)
+            self.append(*_columns(batch))
             self._written(batch, run)
+
+
+def _columns(batch: Sequence[Result]) -> tuple[list[Record], list[bytes | None]]:
+    """Return the records of these results, and beside them their payloads."""
+    pairs = [pair for result in batch for pair in result.records()]
+    return [record for record, _ in pairs], [payload for _, payload in pairs]
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
