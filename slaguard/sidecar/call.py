@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -12,6 +13,8 @@ MARKS: Final = 16
 """Pieces of an answer whose arrival is noted: enough to find the first token of a stream."""
 WINDOW: Final = 2048
 """Bytes of the start and of the end of a body that are looked at where the body itself is not kept."""
+_LAST_PIECES: Final = 8
+"""A stream ends with small pieces: the last token, the usage, the end mark, the last chunk."""
 
 
 class Ended(StrEnum):
@@ -45,24 +48,34 @@ class Body:
     Bytes as they were on the wire, chunk framing included (`chunked` tells), nothing decoded.
     """
 
-    __slots__ = ("chunked", "first", "last", "pieces", "size")
+    __slots__ = ("_first", "_last", "chunked", "pieces", "size")
 
     def __init__(self) -> None:
         """Start empty and keep windows only; set `pieces` to a list to keep everything."""
         self.size = 0
-        self.first = b""
-        self.last = b""
+        self._first: list[bytes] = []
+        self._last: deque[bytes] = deque(maxlen=_LAST_PIECES)
         self.pieces: list[bytes] | None = None
         self.chunked = False
 
     def take(self, piece: bytes) -> None:
-        """Note a piece: by reference, nothing is copied."""
-        if not self.size:
-            self.first = piece
-        self.last = piece
+        """Note a piece; small ones by reference, of large ones no more than a window."""
+        if self.size < WINDOW:
+            self._first.append(piece[:WINDOW])
+        self._last.append(piece[-WINDOW:])
         self.size += len(piece)
         if self.pieces is not None:
             self.pieces.append(piece)
+
+    @property
+    def first(self) -> bytes:
+        """Return the first bytes: `WINDOW` at most."""
+        return b"".join(self._first)[:WINDOW]
+
+    @property
+    def last(self) -> bytes:
+        """Return the last bytes, of the last few pieces: `WINDOW` at most."""
+        return b"".join(self._last)[-WINDOW:]
 
 
 class Call:

@@ -35,9 +35,9 @@ class Upstream:
     silence_ms: int = 900_000
 
     @property
-    def origin(self) -> tuple[bool, str, int]:
+    def origin(self) -> tuple[bool, str, int, AddressPolicy]:
         """Return what connections are pooled by."""
-        return self.tls, self.address, self.port
+        return self.tls, self.address, self.port, self.policy
 
 
 class Routes:

@@ -1,0 +1,180 @@
+"""Where the body of an HTTP/1.1 message ends (RFC 9112 §6, §7): bytes are counted and recognised, never changed."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Final
+
+_MOST_LINE: Final = 4096
+"""The longest chunk-size line, extensions included."""
+_MOST_TRAILERS: Final = 32 << 10
+_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
+_SIZE_AND_EXTENSION: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*+)?\r\n")
+_TRAILER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]++):[\t\x20-\x7e\x80-\xff]*+\r\n")
+_NO_TRAILER: Final = frozenset(
+    {
+        b"content-length", b"transfer-encoding", b"host", b"connection", b"trailer", b"te", b"upgrade", b"keep-alive",
+        b"content-encoding", b"content-type", b"authorization",
+    }
+)  # fmt: skip
+"""Fields that decide how a message is read: behind a body they come too late, and are refused (RFC 9110 §6.5.1)."""
+
+
+class BadFraming(Exception):  # noqa: N818 - what happened is the name
+    """A body whose framing is not exactly the grammar; `good` is where in the bytes that were fed the trouble begins."""
+
+    def __init__(self, good: int) -> None:
+        """Keep the place."""
+        self.good = good
+        super().__init__("the framing of a body is broken")
+
+
+class Framing:
+    """How a body ends. `feed` looks at bytes in order; `done` once the end was seen."""
+
+    __slots__ = ("done",)
+    chunked = False
+
+    def __init__(self) -> None:
+        """Begin before the first byte."""
+        self.done = False
+
+    def feed(self, data: bytes, at: int) -> int:
+        """Return where the body ends in these bytes, or their length where it goes on.
+
+        Args:
+            data: bytes as they came.
+            at: where in them to begin.
+
+        Raises:
+            BadFraming: they are no such body.
+
+        """
+        raise NotImplementedError
+
+
+class Length(Framing):
+    """A body of so many bytes, at least one."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, length: int) -> None:
+        """Expect `length` bytes."""
+        super().__init__()
+        self._left = length
+
+    def feed(self, data: bytes, at: int) -> int:
+        """As `Framing.feed`."""
+        there = len(data) - at
+        if there < self._left:
+            self._left -= there
+            return len(data)
+        self.done = True
+        return at + self._left
+
+
+class UntilClose(Framing):
+    """A body that ends with the connection; `done` never comes from its bytes."""
+
+    __slots__ = ()
+
+    def feed(self, data: bytes, at: int) -> int:
+        """As `Framing.feed`."""
+        del at
+        return len(data)
+
+
+class _At(Enum):
+    SIZE = 0
+    DATA = 1
+    AFTER_DATA = 2
+    TRAILERS = 3
+
+
+class Chunked(Framing):
+    """A body in chunks. `payload`, where it is a list, gets what the chunks hold, piece by piece."""
+
+    __slots__ = ("_at", "_left", "_line", "_seen", "_size", "_strict", "payload")
+    chunked = True
+
+    def __init__(self, *, extensions: bool) -> None:
+        """Begin before the first chunk; `extensions`: whether a size may carry some."""
+        super().__init__()
+        self._size = _SIZE_AND_EXTENSION if extensions else _SIZE
+        self._strict = not extensions
+        self._at = _At.SIZE
+        self._left = 0
+        self._line = b""
+        self._seen = 0
+        self.payload: list[bytes] | None = None
+
+    def feed(self, data: bytes, at: int) -> int:
+        """As `Framing.feed`."""
+        end = len(data)
+        while at < end and not self.done:
+            if self._at is _At.DATA:
+                step = min(self._left, end - at)
+                if self.payload is not None:
+                    self.payload.append(data[at : at + step])
+                at += step
+                self._left -= step
+                if not self._left:
+                    self._at = _At.AFTER_DATA
+                continue
+            at = self._take_line(data, at)
+        return at
+
+    def _take_line(self, data: bytes, at: int) -> int:
+        """Take a line that ends in these bytes, or keep what there is of it."""
+        found = data.find(b"\n", at)
+        if found < 0:
+            self._line += data[at:]
+            if len(self._line) > _MOST_LINE or (self._at is _At.AFTER_DATA and self._line != b"\r"):
+                raise BadFraming(at)
+            return len(data)
+        line = self._line + data[at : found + 1]
+        self._line = b""
+        if not self._is_taken(line):
+            raise BadFraming(at)
+        return found + 1
+
+    def _is_taken(self, line: bytes) -> bool:
+        """Go on by a line; tell whether it may stand here."""
+        match self._at:
+            case _At.SIZE:
+                size = self._size.fullmatch(line) if len(line) <= _MOST_LINE else None
+                if size is None:
+                    return False
+                self._left = int(size[1], 16)
+                self._at = _At.DATA if self._left else _At.TRAILERS
+                return True
+            case _At.AFTER_DATA:
+                self._at = _At.SIZE
+                return line == b"\r\n"
+            case _:
+                return self._is_trailer(line)
+
+    def _is_trailer(self, line: bytes) -> bool:
+        if line == b"\r\n":
+            self.done = True
+            return True
+        self._seen += len(line)
+        field = _TRAILER.fullmatch(line)
+        return field is not None and self._seen <= _MOST_TRAILERS and not (self._strict and field[1].lower() in _NO_TRAILER)
+
+
+def dechunk(raw: bytes) -> tuple[bytes, bool]:
+    """Return what chunks hold, and whether they are whole; what is broken ends them.
+
+    Args:
+        raw: a chunked body as it was on the wire.
+
+    """
+    body = Chunked(extensions=True)
+    body.payload = []
+    try:
+        body.feed(raw, 0)
+    except BadFraming:
+        return b"".join(body.payload), False
+    return b"".join(body.payload), body.done
