@@ -20,6 +20,7 @@ from slaguard.terms import Attribution, Grade, Outcome, Source
 
 NS: Final = 1_000_000_000
 NS_PER_MS: Final = 1_000_000
+MINUTE: Final = 60 * NS
 SCHEMA_VERSION: Final = 1
 MAX_TEXT: Final = 256
 MAX_ATTRIBUTES: Final = 32
@@ -198,9 +199,58 @@ class Coverage:
     recorded_at: int | None = None
 
 
-Record = Observation | Score | Adjudication | Incident | Fact | ProbePlanned | ProbeMissed | Coverage
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficTally:
+    """What became of all calls to one vendor that began in one minute, as one watcher of traffic saw them.
+
+    `seen` is how many began; of these `recorded` stand in the ledger, `sampled_out` were left out on purpose and `shed`
+    were lost. Of the recorded ones `client_abort` were left by their client, of `bodies` question and answer were kept,
+    and of `bodies_shed` they should have been. `start` and `end` are UTC nanoseconds within one minute. A minute with a
+    tally in which nothing was left out or lost was watched.
+    """
+
+    kind: ClassVar[str] = "traffic_tally"
+    vendor: str
+    via: str
+    writer: str
+    """The running watcher: the ids of its observations begin with this name and a slash."""
+    start: int
+    end: int
+    seen: int
+    recorded: int
+    sampled_out: int
+    shed: int
+    client_abort: int
+    bodies: int
+    bodies_shed: int
+    recorded_at: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the numbers add up.
+
+        Raises:
+            ValueError: they do not, or the span is not within a minute.
+
+        """
+        if not (self.start < self.end and self.start // MINUTE == (self.end - 1) // MINUTE):
+            raise ValueError(f"start, end: from {self.start} to {self.end} is no part of one minute")
+        low = min((self.seen, self.recorded, self.sampled_out, self.shed, self.client_abort, self.bodies, self.bodies_shed))
+        if low < 0:
+            raise ValueError(f"a tally counts calls, and {low} is no number of calls")
+        if self.seen != self.recorded + self.sampled_out + self.shed:
+            raise ValueError(
+                f"seen {self.seen} is not recorded {self.recorded} + sampled_out {self.sampled_out} + shed {self.shed}"
+            )
+        if self.client_abort > self.recorded or self.bodies + self.bodies_shed > self.recorded:
+            raise ValueError(
+                f"client_abort {self.client_abort}, and bodies {self.bodies} + bodies_shed {self.bodies_shed}, are of the"
+                f" {self.recorded} recorded"
+            )
+
+
+Record = Observation | Score | Adjudication | Incident | Fact | ProbePlanned | ProbeMissed | Coverage | TrafficTally
 RECORD_TYPES: Final[dict[str, type[Record]]] = {
-    t.kind: t for t in (Observation, Score, Adjudication, Incident, Fact, ProbePlanned, ProbeMissed, Coverage)
+    t.kind: t for t in (Observation, Score, Adjudication, Incident, Fact, ProbePlanned, ProbeMissed, Coverage, TrafficTally)
 }
 
 
@@ -290,7 +340,9 @@ NANOSECONDS: Final = frozenset(
     {"sent_at", "batch_start", "batch_end", "scheduled_at", "first_byte_at", "ended_at", "recorded_at", "start", "end", "when"}
     | {"time_to_first_token_ns", "total_time_ns"}
 )
-_WHOLE: Final = frozenset({"status", "input_tokens", "output_tokens", "attempt"})
+TALLIED: Final = ("seen", "recorded", "sampled_out", "shed", "client_abort", "bodies", "bodies_shed")
+"""The counts of a TrafficTally."""
+_WHOLE: Final = frozenset({"status", "input_tokens", "output_tokens", "attempt", *TALLIED})
 
 
 def escape(text: str) -> str:

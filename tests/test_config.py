@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slaguard.cli.deployment import load_config, parse_config, secret
-from slaguard.config import Config, Listen, Secret, SecretRef, resolve
+from slaguard.config import Config, Listen, Secret, SecretRef, Sidecar, SidecarUpstream, resolve
 from slaguard.errors import ConfigError
 from slaguard.terms import parse_money
 
@@ -63,7 +64,7 @@ def test_the_least_there_can_be_is_a_ledger() -> None:
 def test_the_configuration_in_the_documentation_is_accepted(repo: Path) -> None:
     page = (repo / "docs" / "probes.md").read_text(encoding="utf-8")
     config = read(page.split("```yaml\n")[1].split("```")[0])
-    assert set(config.model_dump(exclude_none=True)) == set(Config.model_fields)
+    assert set(config.model_dump(exclude_none=True)) == set(Config.model_fields) - {"sidecar"}  # docs/cli.md has it
     for part in (config.vendors["Acme AI"], config.probes[0]):
         assert part.model_dump(exclude_none=True).keys() == type(part).model_fields.keys()
 
@@ -257,6 +258,123 @@ def test_a_probe_is_found_by_its_agreement_and_where_there_are_several_by_its_mo
         config.probe("other")
     with pytest.raises(ConfigError, match="none is for acme-chat"):
         config.probe("acme-chat", "acme-huge")
+
+
+# ── the sidecar ─────────────────────────────────────────────────────────────────────────────────────────────────────
+SIDECAR = """\
+ledger: {path: ./ledger}
+sidecar:
+  bodies: 1%
+  upstreams:
+    - {vendor: Acme AI, url: "https://api.acme.example"}
+    - {vendor: Other AI, url: "https://api.other.example", prefix: /other, service: chat}
+"""
+
+
+def read_sidecar(text: str = SIDECAR) -> Sidecar:
+    section = read(text).sidecar
+    assert section is not None
+    return section
+
+
+def test_the_least_of_a_sidecar_is_a_ledger_and_an_upstream() -> None:
+    section = read_sidecar("ledger: {path: l}\nsidecar: {upstreams: {vendor: Acme AI, url: https://api.acme.example/}}")
+    assert (str(section.listen), str(section.admin), section.name) == ("127.0.0.1:7465", "127.0.0.1:7466", "sidecar")
+    assert (section.bodies, section.largest_body, section.queue) == (Fraction(1, 100), 1 << 20, 32 << 20)
+    assert (section.grace, section.publish) == (30_000, None)
+    [upstream] = section.upstreams
+    assert (upstream.vendor, upstream.url, upstream.prefix, upstream.host) == (
+        "Acme AI",
+        "https://api.acme.example",
+        None,
+        None,
+    )
+    assert (upstream.connect, upstream.silence, upstream.allow_private) == (10_000, 900_000, False)
+
+
+def test_a_configuration_without_a_sidecar_has_none() -> None:
+    assert read(FIRST_CONTACT).sidecar is None
+
+
+def test_the_whole_section_in_the_documentation_is_accepted(repo: Path) -> None:
+    page = (repo / "docs" / "cli.md").read_text(encoding="utf-8").partition("## `sidecar`")[2]
+    section = read_sidecar(page.split("```yaml\n")[1].split("```")[0])
+    assert section.model_dump(exclude_none=True).keys() == Sidecar.model_fields.keys()
+    assert section.upstreams[0].model_dump(exclude_none=True).keys() == SidecarUpstream.model_fields.keys()
+    for key, field in Sidecar.model_fields.items():
+        if not field.is_required() and key != "publish":
+            assert getattr(section, key) == field.default, f"the page shows what holds where {key} is absent"
+
+
+def test_a_sidecar_is_written_back_as_it_was_read() -> None:
+    config = read(SIDECAR + "  queue: 1536KiB\n  largest_body: 100KiB\n")
+    text = config.model_dump_json(exclude_none=True).replace("false", '"false"')
+    assert Config.model_validate(json.loads(text)).model_dump() == config.model_dump()
+
+
+@pytest.mark.parametrize("share", ["0%", "0.25%", "100%"])
+def test_a_share_is_exact(share: str) -> None:
+    assert read_sidecar(SIDECAR.replace("1%", share)).bodies == Fraction(share[:-1]) / 100
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        pytest.param("bodies: 1%", "bodies: 0.01", "a percentage needs its sign", id="no sign"),
+        pytest.param("bodies: 1%", "bodies: 101%", "a share from 0% to 100%", id="more than all"),
+        pytest.param("bodies: 1%", "queue: 32MB", "a whole number above 0 and KiB or MiB", id="no binary unit"),
+        pytest.param("bodies: 1%", "queue: 0MiB", "a whole number above 0", id="no queue"),
+        pytest.param("bodies: 1%", "queue: 2000000MiB", "at most 1024MiB", id="all memory"),
+        pytest.param("bodies: 1%", "largest_body: 65MiB", "at most 64MiB", id="a body larger than can be kept"),
+        pytest.param("bodies: 1%", "queue: 512KiB", "at least 1MiB", id="a small queue"),
+        pytest.param("bodies: 1%", "largest_body: 16MiB", "four times largest_body", id="a queue that no body fits"),
+        pytest.param("bodies: 1%", "grace: 0s", "above 0", id="no grace"),
+        pytest.param("bodies: 1%", "name: ../x", "write a name of at most 100 letters", id="a path for a name"),
+        pytest.param("bodies: 1%", "name: record", "not for a sidecar", id="another writer's folder"),
+        pytest.param("bodies: 1%", "admin: 127.0.0.1:7465", "listen and admin are both 127.0.0.1:7465", id="one port for two"),
+        pytest.param("bodies: 1%", "listen: '7465'", "an address, a colon and a port", id="no address"),
+        pytest.param("bodies: 1%", "upstream: x", "did you mean upstreams?", id="unknown key"),
+        pytest.param("prefix: /other", "prefxi: /other", "did you mean prefix?", id="unknown key of an upstream"),
+        pytest.param("prefix: /other", "prefix: other", "with a / before and none after it", id="no slash before"),
+        pytest.param("prefix: /other", "prefix: /other/", "with a / before and none after it", id="a slash after"),
+        pytest.param("prefix: /other", "prefix: /", "with a / before and none after it", id="a slash alone"),
+        pytest.param("prefix: /other", "prefix: /a/../b", "with a / before and none after it", id="a way up"),
+        pytest.param("prefix: /other", "prefix: '/a b'", "with a / before and none after it", id="a space"),
+        pytest.param("prefix: /other, ", "", "Acme AI and Other AI both answer to prefix (none)", id="two for one"),
+        pytest.param("service: chat", "host: 'a:1'", "without scheme, port or path", id="a host with its port"),
+        pytest.param("vendor: Other AI, ", "", "missing", id="nobody"),
+        pytest.param("https://api.other", "http://api.other", "use https", id="not encrypted"),
+        pytest.param("https://api.other.example", "http://127.0.0.1:7466", "is this sidecar itself", id="itself"),
+        pytest.param("https://api.other.example", "http://[::1]:7465/x", "is this sidecar itself", id="itself by another name"),
+    ],
+)
+def test_what_is_wrong_with_a_sidecar_is_told_once_and_how_to_mend_it(before: str, after: str, said: str) -> None:
+    told = refused(SIDECAR.replace(before, after))
+    assert said in told
+    assert told.count("E-CONFIG") == 1, told
+
+
+def test_two_upstreams_for_one_host_and_prefix_are_refused_and_for_two_hosts_are_not() -> None:
+    text = SIDECAR.replace("prefix: /other", "host: B.internal").replace("Acme AI,", "Acme AI, host: a.internal,")
+    assert [u.host for u in read_sidecar(text).upstreams] == ["a.internal", "b.internal"]
+    assert "both answer to prefix (none) of host a.internal" in refused(text.replace("B.", "A."))
+
+
+def test_an_empty_list_of_upstreams_is_refused() -> None:
+    assert "name at least one vendor" in refused("ledger: {path: l}\nsidecar: {upstreams: []}")
+    assert "sidecar.upstreams: missing" in refused("ledger: {path: l}\nsidecar: {bodies: 1%}")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://canary:pw@api.other.example", "https://api.other.example?key=canary", "https://api.other.example/%canary",
+            "https://api.other.example/a//canary", "https://can|ary", "https://api.other.example:0", "canary", "ftp://canary",
+            "https://api.other.example/canary/.."],
+)  # fmt: skip
+def test_the_address_of_an_upstream_is_plain_and_never_repeated(url: str) -> None:
+    told = refused(SIDECAR.replace("https://api.other.example", url))
+    assert told.count("E-CONFIG") == 1
+    assert "canary" not in told
+    assert "not shown" in told
 
 
 # ── hostile text ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -177,7 +177,7 @@ def test_a_header_of_another_kind_version_or_vocabulary_is_refused(change: dict[
 
 def test_every_kind_of_record_has_a_name_of_its_own() -> None:
     assert {name: kind.kind for name, kind in RECORD_TYPES.items()} == {name: name for name in RECORD_TYPES}
-    assert len(RECORD_TYPES) == 8
+    assert len(RECORD_TYPES) == 9
 
 
 # ── evidence ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -237,5 +237,73 @@ max by (job, instance) (resets(slaguard_probe_requests_total[1h])) > 0""",
         " budget allows. They are not evidence: coverage falls until the budget's next day, or until you raise it.",
         OVERVIEW,
     ),
+    Alert(
+        "SlaguardCaptureDropping",
+        "sidecar",
+        "ticket",
+        # A counter that begins has grown as far as it stands, and increase() sees nothing. One that scrapes missed for a while
+        # does not begin.
+        """\
+increase(slaguard_capture_dropped_total[15m]) > 0
+or
+slaguard_capture_dropped_total > 0
+unless last_over_time(slaguard_capture_dropped_total[1h] offset 15m)""",
+        "{{ $labels.instance }} lets calls through without recording them: {{ $labels.reason }}",
+        '{{ $value | printf "%.0f" }} calls of the last quarter of an hour were passed on and are not in the ledger. Their'
+        " minutes count as not watched: neither up nor down. No call was harmed.",
+        OVERVIEW,
+    ),
+    Alert(
+        "SlaguardSidecarRecorderDown",
+        "sidecar",
+        "ticket",
+        "slaguard_sidecar_recorder_up == 0 or slaguard_sidecar_recorder_trouble == 1",
+        "{{ $labels.instance }} passes calls on and cannot write them down",
+        "The process that records them is down, or it cannot write. What waits is bounded: beyond the bound, calls are left"
+        " out and counted. The sidecar's log says what is wrong.",
+        OVERVIEW,
+        "5m",
+    ),
+    Alert(
+        "SlaguardTrafficUnwatched",
+        "sidecar",
+        "ticket",
+        # Calls that were over five minutes ago should stand in the ledger by now, whatever the recorder says of itself. Where
+        # none was ever written, there is no such moment.
+        """\
+sum by (job, instance) (increase(slaguard_sidecar_calls_total[10m] offset 5m)) > 0
+unless on (job, instance)
+time() - slaguard_sidecar_last_recorded_timestamp_seconds < 15 * 60""",
+        "Calls go through {{ $labels.instance }}, and none has been recorded for a quarter of an hour",
+        '{{ $value | printf "%.0f" }} calls ended between five and fifteen minutes ago, and the ledger has none of them. These'
+        " minutes will count as not watched. The traffic itself goes on.",
+        OVERVIEW,
+        "5m",
+    ),
+    Alert(
+        "SlaguardSidecarRefusing",
+        "sidecar",
+        "ticket",
+        # 502 and 504 are the vendor's doing, and are in the ledger as that.
+        """\
+sum by (job, instance, code) (increase(slaguard_sidecar_refused_total{code!~"502|504"}[15m])) > 0
+or
+sum by (job, instance, code) (slaguard_sidecar_refused_total{code!~"502|504"} > 0)
+unless sum by (job, instance, code) (last_over_time(slaguard_sidecar_refused_total[1h] offset 15m))""",
+        "{{ $labels.instance }} itself refused calls with {{ $labels.code }}",
+        '{{ $value | printf "%.0f" }} requests of the last quarter of an hour never reached a vendor: the answer was the'
+        " sidecar's own. Its body says why.",
+        OVERVIEW,
+    ),
+    Alert(
+        "SlaguardSidecarReloadFailed",
+        "sidecar",
+        "ticket",
+        "slaguard_sidecar_config_last_reload_successful == 0",
+        "{{ $labels.instance }} refused its new configuration",
+        "The old configuration goes on, calls are passed on as before, and a restart would fail. The log says what is wrong"
+        " with the new one, with file:line:column: mend it and reload.",
+        OVERVIEW,
+    ),
 )
 """Every alert, in the order of the file."""

@@ -127,6 +127,37 @@ METRICS: Final = (
     _gauge("export_failed", "1 while results cannot be shown, because a label or the number of series is over its limit.", ()),
     _gauge("build_info", "1; which slaguard this is.", ("version",)),
 )
-"""Every family, in the order of the exposition."""
+"""Every family of the agent, in the order of the exposition."""
 
-BY_NAME: Final = {metric.name: metric for metric in METRICS}
+SIDECAR: Final = (
+    # Calls, as the application sees them
+    _counter("sidecar_calls", "Calls that are over, by how they ended.", ("ended",)),
+    _gauge("sidecar_open_calls", "Calls under way.", ()),
+    _gauge("sidecar_client_connections", "Connections of the application.", ()),
+    _gauge("sidecar_pooled_connections", "Connections to vendors that wait for a next call.", ()),
+    _counter("sidecar_refused", "Requests that the sidecar itself answered with an error, by its status.", ("code",)),
+    # What became of them as records
+    _counter("sidecar_calls_seen", "Calls that began and were to be recorded.", ()),
+    _counter("sidecar_calls_recorded", "Calls that are on disk.", ()),
+    _counter("sidecar_client_aborts", "Recorded calls whose client left before it had the whole answer.", ()),
+    _counter("capture_dropped", "Calls that could not be recorded; the traffic itself went on.", ("reason",)),
+    _counter("sidecar_bodies", "Calls whose question and answer are on disk, redacted.", ()),
+    _counter("sidecar_bodies_dropped", "Calls that are on disk without the question and answer that were to be kept.", ()),
+    # How the sidecar is
+    _gauge("sidecar_ready", "1 while calls are taken, 0 while those under way are being ended.", ()),
+    _gauge("sidecar_recorder_up", "1 while the process that writes records runs.", ()),
+    _gauge("sidecar_recorder_trouble", "1 while records cannot be written as they should; the log says why.", ()),
+    _gauge("sidecar_queue_bytes", "What waits to be written.", ()),
+    _gauge("sidecar_queue_limit_bytes", "How much may wait before calls are dropped from the record.", ()),
+    _gauge("sidecar_last_recorded_timestamp_seconds", "When a call was last written.", ()),
+    _gauge(
+        "sidecar_secret_kept", "1 if bodies are drawn by the secret in the ledger, 0 if by one that ends with the process.", ()
+    ),
+    _gauge("sidecar_config_last_reload_successful", "1 if the configuration that was last read is in force.", ()),
+    _gauge("sidecar_config_last_reload_success_timestamp_seconds", "When a configuration was last taken into force.", ()),
+    _gauge("sidecar_restart_needed", "1 while the configuration asks for something that only a restart brings.", ()),
+    _gauge("sidecar_build_info", "1; which slaguard the sidecar is.", ("version",)),
+)
+"""Every family of a sidecar, which shows them itself, in the order of its exposition (`slaguard.sidecar.series`)."""
+
+BY_NAME: Final = {metric.name: metric for metric in (*METRICS, *SIDECAR)}

@@ -250,7 +250,7 @@ class Agent:
         self._verdicts.tell(self._standings, self._keeper.failures)
 
     def _publish(self) -> None:
-        telemetry = self._recorder.telemetry(self._keeper.indicator_events())
+        telemetry = self._recorder.telemetry(self._keeper.indicator_events(), self._keeper.traffic)
         now, failures = self._clock.read().wall_ns, dict(self._keeper.failures)
         try:
             self._seams.publish(Snapshot(now, self._standings, telemetry, failures, self._trouble))

@@ -16,6 +16,7 @@ from math import floor
 from pathlib import Path
 from typing import Final
 
+from slaguard.agent.traffic import Traffic
 from slaguard.errors import ConfigError
 from slaguard.evaluation.breach import FORFEITING, open_claim
 from slaguard.evaluation.deadlines import due
@@ -149,6 +150,7 @@ class Keeper:
         self._ledger, self._partials = ledger, partials
         self._kept: dict[_Name, _Kept] = {}
         self._events = _Events()
+        self._traffic = Traffic()
         self._shown: Mapping[Series, tuple[int, int]] = {}
         self._failures: Mapping[str, str] = {}
 
@@ -168,6 +170,11 @@ class Keeper:
         back, what comes after it counts. Shares of lost intervals are added up exactly and rounded down.
         """
         return self._shown
+
+    @property
+    def traffic(self) -> Traffic:
+        """Return what others wrote down of the calls to our vendors, as of the last call that read the ledger."""
+        return self._traffic
 
     def judge(self, as_of: int) -> tuple[Standing, ...]:
         """Return the Standings of all Agreements at `as_of` (UTC nanoseconds).
@@ -197,6 +204,8 @@ class Keeper:
                     kept[task.name] = _Kept(made_from, _judged(store, task, as_of))
                 except _FAULTS as error:
                     failures[task.loaded.agreement.name] = _why(task, error)
+            if store is not None:
+                self._traffic.look(store, [loaded.agreement for _, loaded in self._agreements], as_of)
         self._kept, self._failures = kept, failures
         self._shown = self._events.counted(
             [one.standing for one in kept.values() if one.standing.which is not Which.EARLIER],

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import re
-import stat
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from slaguard.errors import ConfigError
-from slaguard.files import FileRefused, fsync_directory, read_regular
+from slaguard.ledger.secret import kept_secret
 
 NAME: Final = "agent.secret"
-SIZE: Final = 32
-_TEXT: Final = re.compile(rb"[0-9a-f]{64}\n?\Z")
 
 
 def agent_secret(ledger: Path, entropy: Callable[[int], bytes]) -> bytes:
@@ -30,38 +23,7 @@ def agent_secret(ledger: Path, entropy: Callable[[int], bytes]) -> bytes:
         OSError: it cannot be written.
 
     """
-    path = ledger / NAME
-    if not path.exists():
-        _make(path, entropy(SIZE))
-    try:
-        text = read_regular(path, limit=SIZE * 4)
-    except FileRefused as error:
-        raise ConfigError(str(error)) from None
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        msg = f"{path}: others than its owner may read the secret that plans are drawn from\n    chmod 600 {path}"
-        raise ConfigError(msg)
-    if not _TEXT.match(text):
-        msg = (
-            f"{path}: not the 64 hexadecimal digits that were written here\n"
-            "    restore the file; without it, remove it: another plan is then drawn from now on"
-        )
-        raise ConfigError(msg)
-    return bytes.fromhex(text.decode("ascii").strip())
-
-
-def _make(path: Path, secret: bytes) -> None:
-    """Write it whole or not at all, never readable by others, not even for a moment."""
-    part = path.with_name(f".{NAME}.part")
-    with suppress(FileNotFoundError):
-        part.unlink()  # of a start that was killed
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(handle, secret.hex().encode("ascii") + b"\n")
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    part.rename(path)
-    fsync_directory(path.parent)
+    return kept_secret(ledger / NAME, entropy, "plans")
 
 
 def period_seed(secret: bytes, agreement: str, model: str, label: str) -> bytes:

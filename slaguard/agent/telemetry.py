@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Final
 
 from slaguard.agent.settings import ProbeSettings, Settings, latency_limits
+from slaguard.agent.traffic import Traffic
 from slaguard.evaluation.snapshot import OTHER, Histogram, ProbeTelemetry, Spending, Telemetry
 from slaguard.probes.observe import Result
 from slaguard.probes.spending import Cost
@@ -169,12 +170,13 @@ class Recorder:
             "lost": sum(sum(p.lost.values()) for p in probes),
         }
 
-    def telemetry(self, indicator_events: Mapping[tuple[str, str, str], tuple[int, int]]) -> Telemetry:
-        """Return everything as it is now; probes that are configured no more are not shown."""
+    def telemetry(self, indicator_events: Mapping[tuple[str, str, str], tuple[int, int]], traffic: Traffic) -> Telemetry:
+        """Return everything as it is now, with what others wrote; probes that are configured no more are not shown."""
         assert self._settings is not None, "settings are followed before anything is shown"  # noqa: S101
         return Telemetry(
             probes=tuple(self._meters[p.name].telemetry() for p in self._settings.probes),
-            observations=dict(self._observations),
+            observations={**traffic.calls, **self._observations},
+            traffic=traffic.seen,
             indicator_events=indicator_events,
             spending=tuple(self._spending(self._settings)),
             last_append_at=self.last_append_at,

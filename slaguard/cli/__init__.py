@@ -28,6 +28,7 @@ VERBS: Final[dict[str, str]] = {
     "report": "slaguard.cli.report",
     "run": "slaguard.cli.run_",
     "serve": "slaguard.cli.serve",
+    "sidecar": "slaguard.cli.sidecar",
     "generate": "slaguard.cli.generate",
     "ledger": "slaguard.cli.ledger",
     "demo": "slaguard.cli.demo",

@@ -12,7 +12,7 @@ from slaguard.agent.settings import latency_limits
 from slaguard.agent.telemetry import BOUNDS_MS, LAG_MS, Distribution
 from slaguard.cli.board import LiveBoard, find_exporter
 from slaguard.cli.demo_month import MODEL, SimulatedClock
-from slaguard.cli.serve import on_signals
+from slaguard.cli.signals import on_signals
 from slaguard.config import Listen
 from slaguard.errors import ConfigError
 from slaguard.evaluation.snapshot import ProbeTelemetry, Snapshot, Telemetry

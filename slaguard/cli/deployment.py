@@ -21,7 +21,7 @@ from slaguard.spec.translate import choice, known_keys
 SHOWN: Final = 10
 CODE: Final = "E-CONFIG"
 _FIRST: Final = "write at least `ledger: {path: ./ledger}` and the vendors and probes you have"
-_NEVER_SHOWN: Final = frozenset({"key", "base_url"})
+_NEVER_SHOWN: Final = frozenset({"key", "base_url", "url"})
 
 
 def load_config(path: Path) -> Config:

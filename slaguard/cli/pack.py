@@ -15,7 +15,7 @@ from slaguard.evaluation.requirements import Question, questions
 from slaguard.evaluation.result import ObjectiveResult
 from slaguard.evaluation.treatment import excluded_intervals, treatment
 from slaguard.probes.golden import load_golden
-from slaguard.records import Adjudication, Coverage, Observation, Score, Span
+from slaguard.records import Adjudication, Coverage, Observation, Score, Span, TrafficTally
 from slaguard.reports.beside import files_beside
 from slaguard.reports.inputs import ClaimInputs, Companion, Note, counts_column
 from slaguard.reports.pack import PAGE, pack_files
@@ -35,14 +35,15 @@ def claim_inputs(gathered: Gathered, agreement: Path, notes: Sequence[Note] = ()
 
     """
     store, span, evaluation = gathered.store, gathered.demands.span, gathered.evaluation
-    observations = [o for o in store.observations() if _inside(o, span) and _known(o, evaluation.as_of)]
+    vendor = gathered.loaded.agreement.vendor  # a pack goes to one vendor, and holds nothing of another
+    observations = [o for o in store.observations() if o.vendor == vendor and _inside(o, span) and _known(o, evaluation.as_of)]
     ids = {o.id for o in observations}
     grades: list[Score | Adjudication] = [s for s in store.scores() if s.observation in ids]
     grades += [a for a in store.adjudications() if a.observation in ids]
     coverage = [c for c in store.documents() if isinstance(c, Coverage) and c.end > span[0] and c.start < span[1]]
-    companions: list[Companion] = [*grades, *coverage]
-    companions += [s for s in store.planned() if span[0] <= s.scheduled_at < span[1]]
-    companions += [s for s in store.missed() if span[0] <= s.scheduled_at < span[1]]
+    companions: list[Companion] = [*grades, *coverage, *_tallies(gathered)]
+    slots = (s for s in (*store.planned(), *store.missed()) if s.vendor in {None, vendor})
+    companions += [s for s in slots if span[0] <= s.scheduled_at < span[1]]
     golden, classes = _golden(gathered, agreement)
     return ClaimInputs(
         # What was said of the file that was read stands on the page; the pack's own records need no such words.
@@ -68,6 +69,15 @@ def claim_page(gathered: Gathered, agreement: Path, notes: Sequence[Note] = ()) 
 
     """
     return pack_files(claim_inputs(gathered, agreement, notes))[PAGE].decode()
+
+
+def _tallies(gathered: Gathered) -> Iterator[TrafficTally]:
+    """Yield what says that traffic of this vendor was watched, or that it was not, in the time that was looked at."""
+    (start, end), as_of = gathered.demands.span, gathered.evaluation.as_of
+    for tally in gathered.store.tallies():
+        known = tally.recorded_at is None or tally.recorded_at <= as_of
+        if known and tally.vendor == gathered.loaded.agreement.vendor and tally.end > start and tally.start < end:
+            yield tally
 
 
 def _inside(o: Observation, span: Span) -> bool:

@@ -21,7 +21,8 @@ from slaguard.cli.board import LiveBoard, find_exporter
 from slaguard.cli.clock import SystemClock
 from slaguard.cli.event_loop import new_event_loop
 from slaguard.cli.probing import prepare_all, transports
-from slaguard.cli.serve import on_signals, say_where
+from slaguard.cli.serve import say_where
+from slaguard.cli.signals import on_signals
 from slaguard.errors import SlaguardError
 from slaguard.evaluation.snapshot import Exporter
 from slaguard.ledger.rowlog import RowLog

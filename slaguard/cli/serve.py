@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -17,12 +15,11 @@ from slaguard.agent.log import EventLog, Form
 from slaguard.cli.board import Deployed, LiveBoard, deploy, find_exporter
 from slaguard.cli.clock import SystemClock
 from slaguard.cli.event_loop import new_event_loop
+from slaguard.cli.signals import on_signals
 from slaguard.errors import ConfigError, SlaguardError
 from slaguard.evaluation.snapshot import Exporter, Snapshot, Telemetry
 from slaguard.ledger.fingerprint import fingerprint
 from slaguard.records import NS_PER_MS, Clock
-
-_ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(
@@ -184,6 +181,8 @@ class Watching:
             failures = dict(self._keeper.failures)
             self._tell({*failures.values(), *absent})
             telemetry = Telemetry(
+                observations=self._keeper.traffic.calls,
+                traffic=self._keeper.traffic.seen,
                 indicator_events=self._keeper.indicator_events(),
                 reload_successful=self._reloads.successful,
                 reload_success_at=self._reloads.success_at,
@@ -232,13 +231,3 @@ def say_where(url: str, log: EventLog) -> None:
 
 def _plain(value: object) -> str:
     return (", ".join(map(str, value)) or "none") if isinstance(value, list | tuple) else str(value)
-
-
-def on_signals(end: Callable[[], None], reload: Callable[[], None]) -> None:
-    """Call `end` on SIGTERM and SIGINT, `reload` on SIGHUP, in the running loop; Windows has but Ctrl-C, which ends."""
-    if sys.platform == "win32":
-        return
-    loop = asyncio.get_running_loop()
-    for number in _ENDING:
-        loop.add_signal_handler(number, end)
-    loop.add_signal_handler(signal.SIGHUP, reload)

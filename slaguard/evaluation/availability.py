@@ -243,6 +243,7 @@ def _measurement(question: Question, source: Source, grid: Grid, rows: Rows, sco
         dropped=rows.sum(rows.dropped[own]),
         unmeasured=rows.sum(rows.unmeasured[own]),
         clockless=rows.sum(rows.table.n[rows.table.column("clock") == 0]),
+        calls=rows.sum(rows.table.n[own]),
         requests=int(grid.n[so_far].sum()),
         excluded=(*_excluded_windows(question, grid, variant), *rows.excluded(question, own)),
         events=_events(grid, lost_bins, so_far) if variant == "accepted" else (),  # the others are not drawn

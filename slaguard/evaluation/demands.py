@@ -112,3 +112,5 @@ class Demands:
     span: Span
     """The time in which coverage matters."""
     as_of: int
+    vendor: str | None = None
+    """Whose tallies of traffic say what was watched; None: nobody's, Coverage documents alone do."""

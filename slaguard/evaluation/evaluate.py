@@ -30,6 +30,7 @@ from slaguard.evaluation.result import (
     NextPart,
     ObjectiveResult,
     PeriodPart,
+    SourcePart,
     TargetPart,
     VariantPart,
     WarningPart,
@@ -50,6 +51,8 @@ class Row:
     analysis: Analysis
     measured: dict[Variant, Measurement]
     decided: dict[Variant, Decided]
+    seen: tuple[Measurement, ...] = ()
+    """The figure from each source that the Objective names, in its order, with the accepted exclusions."""
 
     @property
     def disputed(self) -> bool:
@@ -112,7 +115,8 @@ def _row(question: Question, evidence: Evidence, period: ResolvedPeriod, as_of: 
     figures = _Figures(question, evidence, period, as_of, {})
     source = _source(figures, analysis)
     measured = {v: figures.of(source, v) for v in VARIANTS}
-    return Row(question, analysis, measured, _decided(analysis, measured, closed=closed))
+    seen = tuple(figures.of(s, "accepted") for s in question.objective.source)
+    return Row(question, analysis, measured, _decided(analysis, measured, closed=closed), seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +163,25 @@ def measure(
 
 
 def _source(figures: _Figures, analysis: Analysis) -> Source:
-    """Return the first source whose coverage reaches the agreed minimum, else the best covered; they are never mixed."""
-    best: tuple[tuple[Fraction, bool], Source] | None = None
+    """Return the first source whose coverage reaches the agreed minimum, else the best covered; they are never mixed.
+
+    A source that has nothing to say is passed over: that a sidecar was there while no call went through it says nothing of
+    the vendor, and must not hide what probes found.
+    """
+    best: tuple[tuple[bool, Fraction], Source] | None = None
     sources = figures.question.objective.source
     for source in sources:
         m = figures.of(source, "accepted")
-        if m.coverage >= analysis.min_coverage and (m.n or m.unknown):
+        if m.coverage >= analysis.min_coverage and _says_something(m):
             return source
-        if best is None or (m.coverage, m.n > 0) > best[0]:
-            best = ((m.coverage, m.n > 0), source)
+        if best is None or (_says_something(m), m.coverage) > best[0]:
+            best = ((_says_something(m), m.coverage), source)
     return best[1] if best else sources[0]
+
+
+def _says_something(m: Measurement) -> bool:
+    """Tell whether a source has a call that counts; intervals without one count as well, so those are no measure of it."""
+    return bool(m.n or m.unknown) if m.requests is None else m.requests > 0
 
 
 def _result(row: Row, agreement: Agreement, period: ResolvedPeriod, *, closed: bool) -> ObjectiveResult:
@@ -206,6 +219,13 @@ def _result(row: Row, agreement: Agreement, period: ResolvedPeriod, *, closed: b
         without_exclusions=_variant(row, "none", pays) if m.excluded or _contested(row) else None,
         events=tuple(EventPart(kind=e.kind, start=e.span[0], end=e.span[1], lost=e.lost) for e in m.events),
         next=NextPart(n_needed=decided.n_needed),
+        sources=tuple(_source_part(one, used=one.source is m.source) for one in row.seen),
+    )
+
+
+def _source_part(m: Measurement, *, used: bool) -> SourcePart:
+    return SourcePart(
+        source=m.source, used=used, coverage=m.coverage, n=m.n, bad=m.bad, calls=m.calls, unmeasured=m.unmeasured
     )
 
 

@@ -67,6 +67,8 @@ class Measurement:
     dropped: int = 0
     unmeasured: int = 0
     clockless: int = 0
+    calls: int = 0
+    """Records of the source in scope in the period, whatever became of them; probes: with the slots that were not asked."""
     requests: int | None = None
     """Interval rules: how many counted requests the intervals hold; none at all is no traffic, not uptime."""
     excluded: tuple[Excluded, ...] = ()

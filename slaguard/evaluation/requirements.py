@@ -95,7 +95,7 @@ def requirements(agreement: Agreement, period: ResolvedPeriod, facts: tuple[Fact
     for question in questions(agreement, period, facts, as_of):
         for counts in question.counts:
             unique.setdefault(counts.sha256(), counts)
-    return Demands(tuple(unique.values()), _widest(tuple(unique.values()), period.span), as_of)
+    return Demands(tuple(unique.values()), _widest(tuple(unique.values()), period.span), as_of, agreement.vendor)
 
 
 def _widest(counts: tuple[Counts, ...], span: Span) -> Span:

@@ -210,6 +210,24 @@ class NextPart(Part):
     """How many more decided events would decide at the present rate; null: no number would."""
 
 
+class SourcePart(Part):
+    """What one of the sources that a promise names comes to. One of them decides; they are never mixed."""
+
+    source: Source
+    used: bool
+    """Whether the figure is made from it."""
+    coverage: Exact
+    """The share of the period so far that it watched."""
+    n: int
+    """Events that it decides: intervals, requests or answers."""
+    bad: Exact
+    """How many of them went against the promise."""
+    calls: int
+    """Its calls in scope, whatever became of them; of probes those that were planned."""
+    unmeasured: int
+    """How many of the calls say nothing of the vendor: not sent, or our own failure."""
+
+
 class ObjectiveResult(Part):
     """One promise in one scope."""
 
@@ -228,6 +246,7 @@ class ObjectiveResult(Part):
     unit: Literal["ratio", "ms"]
     estimate: Estimate
     source: Source
+    """Which of the sources decided."""
     design: Literal["census", "sample"]
     grading: Literal["none", "rule", "judge", "human"]
     coverage: Exact
@@ -247,6 +266,8 @@ class ObjectiveResult(Part):
     events: tuple[EventPart, ...]
     next: NextPart
     readings: tuple[Any, ...] = ()
+    sources: tuple[SourcePart, ...] = ()
+    """Every source that the promise names, in its order; empty in results that were written before it was told."""
 
 
 class CreditLinePart(Part):

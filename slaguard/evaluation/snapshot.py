@@ -92,6 +92,19 @@ class ProbeTelemetry:
     currency: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficTelemetry:
+    """What others wrote down lately of the calls to one vendor; times are UTC nanoseconds."""
+
+    vendor: str
+    last_at: int
+    """The end of the last minute that was accounted for."""
+    lost_ns: int = 0
+    """How much of the last 24 hours lies in minutes in which calls were left out or lost."""
+    lost_at: int | None = None
+    """The end of the last such minute."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spending:
     """What one vendor's probes cost, and the most they may: one row per vendor, purpose and currency."""
@@ -115,6 +128,8 @@ class Telemetry:
     indicator_events: Mapping[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
     """(agreement, objective, scope) → events and bad events, only ever growing."""
     spending: tuple[Spending, ...] = ()
+    traffic: tuple[TrafficTelemetry, ...] = ()
+    """Of each vendor whose traffic an Agreement names and a sidecar watched lately."""
     last_append_at: int | None = None
     reload_successful: bool = True
     reload_success_at: int | None = None

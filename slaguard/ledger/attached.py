@@ -20,14 +20,14 @@ from slaguard.ledger.partials import Partials
 from slaguard.ledger.statements import Sources
 from slaguard.ledger.stored import TABLES, Stored, parquet
 from slaguard.ledger.writers import SEGMENTS, Sealed, missing, require_file
-from slaguard.records import Observation, ProbeMissed, ProbePlanned
+from slaguard.records import Observation, ProbeMissed, ProbePlanned, TrafficTally
 from slaguard.terms import Source
 
 YIELDS: Final = "gives_way"
 """The table of (writer, seq) of sealed rows that another writer holds first."""
 AT_ONCE: Final = 16
 """Segments named one by one in a statement."""
-_OBSERVATION, _PLANNED, _MISSED = (TABLES[t] for t in (Observation, ProbePlanned, ProbeMissed))
+_OBSERVATION, _PLANNED, _MISSED, _TALLY = (TABLES[t] for t in (Observation, ProbePlanned, ProbeMissed, TrafficTally))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +92,8 @@ class Attached:
 
     def sources(self, near: Iterable[Part] | None = None, *, here: bool = True) -> Sources:
         """Return what a statement reads: observations of the segments `near`, all else of all segments."""
-        named = {table.name: self.relation(table) for table in TABLES.values() if table is not _OBSERVATION}
+        beside = (table for table in TABLES.values() if table not in {_OBSERVATION, _TALLY})
+        named = {table.name: self.relation(table) for table in beside}
         calls = self.relation(_OBSERVATION, near, here=here)
         return Sources(observation=calls, results=self.relation(_OBSERVATION), **named)
 

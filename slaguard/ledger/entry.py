@@ -2,45 +2,70 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import NamedTuple
 
 from slaguard.errors import LedgerError
-from slaguard.ledger.headers import Parts
+from slaguard.ledger.headers import Parts, text
 from slaguard.ledger.identity import idempotency_key, identity
 from slaguard.ledger.payloads import Entropy, Payload
+from slaguard.ledger.places import Placing
+from slaguard.ledger.traffic import Row, template
 from slaguard.records import Observation, Record
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A record encoded as far as it can be before its turn."""
+class Entry(NamedTuple):
+    """A record encoded as far as it can be before its turn (a tuple: there are many).
 
-    key: bytes
+    `place` is where the row log keeps its identity (`places`), `body` the hash of what it says, `head` its header with
+    room for what is known only at the commit.
+    """
+
+    place: bytes
     body: bytes
-    parts: Parts
+    head: bytes
     recorded_at: int | None
     payload: Payload | None
     name: tuple[str, tuple[str, ...]]
 
-    @classmethod
-    def of(cls, record: Record, body: bytes | None, entropy: Entropy) -> Self:
-        """Encode a record; with a payload its header carries the commitment to it.
 
-        Raises:
-            LedgerError: a value is not of its field's type, or the record is of a kind that carries no payload.
+def of_record(record: Record, body: bytes | None, entropy: Entropy, placing: Placing) -> Entry:
+    """Encode a record; with a payload its header carries the commitment to it.
 
-        """
-        name = (record.kind, identity(record))
-        parts = Parts.of(record)
-        said = parts.body_sha256()  # without the commitment: its key is drawn anew each time
-        payload = None
-        if body is not None:
-            if not isinstance(record, Observation):
-                raise LedgerError(f"E-RECORD  a {record.kind} carries no payload\n    give payloads with observations")
-            payload = Payload.of(body, entropy)
-            parts = Parts.of(replace(record, payload_commit=payload.commitment()))
-        return cls(idempotency_key(record), said, parts, record.recorded_at, payload, name)
+    Raises:
+        LedgerError: a value is not of its field's type, or the record is of a kind that carries no payload.
+
+    """
+    name = (record.kind, identity(record))
+    head = Parts.of(record).template
+    said = hashlib.sha256(head).digest()  # without the commitment: its key is drawn anew each time
+    payload = None
+    if body is not None:
+        if not isinstance(record, Observation):
+            raise LedgerError(f"E-RECORD  a {record.kind} carries no payload\n    give payloads with observations")
+        payload = Payload.of(body, entropy)
+        head = Parts.of(replace(record, payload_commit=payload.commitment())).template
+    place = placing(record.kind, text(name[1][0]), lambda: idempotency_key(record))
+    return Entry(place, said, head, record.recorded_at, payload, name)
+
+
+def of_row(row: Row, body: bytes | None, entropy: Entropy, placing: Placing) -> Entry:
+    """Encode an Observation given as its fields; the same entry as that of its record.
+
+    Raises:
+        LedgerError: as `traffic.template`.
+
+    """
+    head = template(row)
+    said = hashlib.sha256(head).digest()
+    payload = None
+    if body is not None:
+        payload = Payload.of(body, entropy)
+        head = template({**row, "payload_commit": payload.commitment()})
+    own: str = row["id"]
+    place = placing("observation", text(own), lambda: hashlib.sha256(f"observation\x1f{text(own)}".encode("ascii")).digest())
+    return Entry(place, said, head, row.get("recorded_at"), payload, ("observation", (own,)))
 
 
 @dataclass(frozen=True, slots=True)

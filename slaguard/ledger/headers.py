@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from slaguard.errors import LedgerError
@@ -26,11 +26,13 @@ LARGEST: Final = 2**63 - 1
 MAX_EXACT: Final = 2**53
 _PLAIN = re.compile(r"[ -$&-~]{0,256}").fullmatch
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+_HARMLESS: Final = bytes(byte for byte in range(0x20, 0x7F) if byte not in b"%\\")
+"""What may stand in a header without being escaped; quotation marks are counted."""
 
 # What is known only at the commit has room in every header: neither text can stand inside a value, where a quotation
 # mark follows a backslash.
-_KNOWN_AT: Final = '"recorded_at":0'
-_SEQ: Final = '"seq":0'
+_KNOWN_AT: Final = b'"recorded_at":0'
+_SEQ: Final = b'"seq":0'
 
 
 def text(value: str) -> str:
@@ -44,6 +46,12 @@ def escaped_map(value: Mapping[str, str]) -> dict[str, str]:
     return dict(sorted(escaped.items()))
 
 
+@lru_cache(maxsize=4096)
+def _map_text(items: tuple[tuple[str, str], ...]) -> str:
+    """Return attributes as they stand in a header: most records have the same few."""
+    return _encode(escaped_map(dict(items)))
+
+
 # ── fields ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class _Type:
@@ -52,12 +60,15 @@ class _Type:
     fields: tuple[Field, ...]
     values: Callable[[Record], tuple[Any, ...]]
     fixed: dict[str, Any]
+    map: int | None
+    """The place of the one field that holds a map."""
 
     @classmethod
     def of(cls, record_type: type[Any]) -> _Type:
         own = tuple(sorted((f for f in LAYOUTS[record_type] if f.name != "recorded_at"), key=lambda f: f.name))
         fixed = {"kind": record_type.kind, "v": SCHEMA_VERSION, "recorded_at": 0, "seq": 0}
-        return cls(own, attrgetter(*(f.name for f in own)), fixed)
+        place = next((i for i, f in enumerate(own) if f.sort is Sort.MAP), None)
+        return cls(own, attrgetter(*(f.name for f in own)), fixed, place)
 
 
 _TYPES: Final[dict[str, _Type]] = {t.kind: _Type.of(t) for t in LAYOUTS}
@@ -71,60 +82,86 @@ _FITS: Final[dict[Sort, type]] = {
 }
 
 
+Picked = Callable[[Sequence[Any]], tuple[Any, ...]]
+
+
+def _picker(places: Sequence[int]) -> Picked:
+    """Return what picks these places, as a tuple however many they are."""
+    match places:
+        case ():
+            return lambda _: (0,)
+        case (one,):
+            return lambda values: (values[one],)
+        case _:
+            return itemgetter(*places)
+
+
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class Shape:
     """Records that have values in the same fields: a template, and where each sort of value stands in it."""
 
-    mask: tuple[bool, ...]
     template: str
     quotes: int
-    texts: tuple[int, ...]
-    numbers: tuple[tuple[int, str, int], ...]
-    """(place, field, the least number that is not written as it is)"""
+    texts: Picked
+    numbers: Picked
+    times: Picked
     flags: tuple[int, ...]
+    maps: tuple[int, ...]
 
-    def fill(self, values: tuple[Any, ...]) -> str | None:
-        """Return the header of these values, None where one of them cannot stand there as it is."""
-        present = list(compress(values, self.mask))
-        for place, name, limit in self.numbers:
-            if not -limit < _whole(name, present[place]) < limit:
-                return None
+    def fill(self, present: list[Any]) -> bytes | None:
+        """Return the header of these values, None where one of them cannot stand there as it is; changes the list."""
+        numbers, times = self.numbers(present), self.times(present)
+        if not (-MAX_EXACT < min(numbers) and max(numbers) < MAX_EXACT and min(times) >= SMALLEST and max(times) <= LARGEST):
+            return None
+        if max(map(len, self.texts(present))) > MAX_TEXT:
+            return None
+        quotes = self.quotes
         for place in self.flags:
             present[place] = "true" if present[place] else "false"
-        if max([len(present[place]) for place in self.texts]) > MAX_TEXT:
-            return None
+        for place in self.maps:
+            present[place] = said = _map_text(tuple(present[place].items()))
+            quotes += said.count('"')
         filled = self.template % tuple(present)
-        plain = filled.isascii() and filled.isprintable() and "%" not in filled and "\\" not in filled
-        return filled if plain and filled.count('"') == self.quotes else None
+        if not filled.isascii():
+            return None
+        content = filled.encode()
+        return None if content.translate(None, _HARMLESS) or content.count(b'"') != quotes else content
 
 
 @lru_cache(maxsize=4096)
-def _shape(record_kind: str, kinds: tuple[type, ...]) -> _Shape:
-    """Return the shape of records whose values are of these Python types.
+def _shape(record_kind: str, kinds: tuple[type, ...]) -> tuple[tuple[bool, ...], Shape]:
+    """Return which fields records have whose values are of these Python types, and their shape; raises as `shape_of`."""
+    fields = _TYPES[record_kind].fields
+    there = tuple(kind is not type(None) for kind in kinds)
+    return there, shape_of(record_kind, tuple(compress(zip(fields, kinds, strict=True), there)))
+
+
+def shape_of(record_kind: str, present: Sequence[tuple[Field, type]]) -> Shape:
+    """Return the shape of records with values of these Python types in these fields, which are in order of their names.
 
     Raises:
         LedgerError: a value is not of its field's type.
 
     """
-    plan = _TYPES[record_kind]
-    mask = tuple(kind is not type(None) for kind in kinds)
-    for field, kind in compress(zip(plan.fields, kinds, strict=True), mask):
+    for field, kind in present:
         if not issubclass(kind, _FITS[field.sort]) or (kind is bool) != (field.sort is Sort.FLAG):
             raise LedgerError(f"E-RECORD  {record_kind}.{field.name} holds a {kind.__name__}\n    give it a {field.sort.value}")
-    # A map is written by `_slow`: its place is left out here.
-    mask = tuple(there and f.sort is not Sort.MAP for there, f in zip(mask, plan.fields, strict=True))
-    present = list(compress(plan.fields, mask))
-    pieces = {name: json.dumps(value) for name, value in plan.fixed.items()}
-    pieces |= {f.name: "%s" if f.sort in {Sort.NUMBER, Sort.FLAG} else '"%s"' for f in present}
+    bare = {Sort.NUMBER, Sort.FLAG, Sort.MAP}
+    pieces = {name: json.dumps(value) for name, value in _TYPES[record_kind].fixed.items()}
+    pieces |= {f.name: "%s" if f.sort in bare else '"%s"' for f, _ in present}
     template = "{" + ",".join(f'"{name}":{pieces[name]}' for name in sorted(pieces)) + "}"
-    limits = {Sort.NUMBER: MAX_EXACT, Sort.TIME: 2**63}
-    return _Shape(
-        mask,
+
+    def places(*sorts: Sort) -> tuple[int, ...]:
+        return tuple(i for i, (f, _) in enumerate(present) if f.sort in sorts)
+
+    return Shape(
         template,
         template.count('"'),
-        tuple(i for i, f in enumerate(present) if f.sort in {Sort.TEXT, Sort.CODE}),
-        tuple((i, f.name, limits[f.sort]) for i, f in enumerate(present) if f.sort in limits),
-        tuple(i for i, f in enumerate(present) if f.sort is Sort.FLAG),
+        _picker(places(Sort.TEXT, Sort.CODE)),
+        _picker(places(Sort.NUMBER)),
+        _picker(places(Sort.TIME)),
+        places(Sort.FLAG),
+        places(Sort.MAP),
     )
 
 
@@ -159,7 +196,7 @@ def _regular(field: Field, value: Any) -> Any:
 class Parts:
     """A record's header, with room for the two things known only when it is committed."""
 
-    template: str
+    template: bytes
 
     @classmethod
     def of(cls, record: Record) -> Parts:
@@ -171,20 +208,34 @@ class Parts:
         """
         plan = _TYPES[record.kind]
         values = plan.values(record)
-        shape = _shape(record.kind, tuple(map(type, values)))
-        filled = None if getattr(record, "attributes", None) else shape.fill(values)
-        return cls(_slow(plan, values) if filled is None else filled)
+        if plan.map is not None and values[plan.map] == {}:
+            values = (*values[: plan.map], None, *values[plan.map + 1 :])
+        there, shape = _shape(record.kind, tuple(map(type, values)))
+        try:
+            filled = shape.fill(list(compress(values, there)))
+            return cls(_slow(plan, values).encode("ascii") if filled is None else filled)
+        except (TypeError, AttributeError) as error:
+            raise LedgerError(f"E-RECORD  {record.kind}.attributes: {error}\n    give it texts by name") from None
 
     def header(self, *, seq: int, recorded_at: int) -> bytes:
         """Return the canonical bytes with these two written in."""
-        before, _, rest = self.template.partition(_KNOWN_AT)
-        between, _, after = rest.partition(_SEQ)
-        known = _whole("recorded_at", recorded_at)
-        return f'{before}"recorded_at":"{known}"{between}"seq":{seq}{after}'.encode("ascii")
+        return stamped(self.template, seq, recorded_at)
 
     def body_sha256(self) -> bytes:
         """Return the hash of what the record says: all of it but when and where it was written down."""
-        return hashlib.sha256(self.template.encode("ascii")).digest()
+        return hashlib.sha256(self.template).digest()
+
+
+def stamped(template: bytes, seq: int, recorded_at: int) -> bytes:
+    """Return the canonical bytes of a record from its `Parts.template`, its number and when it was recorded.
+
+    Raises:
+        LedgerError: the time does not fit into 64 bits.
+
+    """
+    before, _, rest = template.partition(_KNOWN_AT)
+    between, _, after = rest.partition(_SEQ)
+    return b'%b"recorded_at":"%d"%b"seq":%d%b' % (before, _whole("recorded_at", recorded_at), between, seq, after)
 
 
 def leaf(header: bytes) -> bytes:

@@ -47,7 +47,7 @@ class Keys:
         self._bodies: dict[int, bytes] = {}
         self.new: list[tuple[bytes, int, bytes]] = []
         for start in range(0, len(entries), _AT_ONCE):
-            self._fetch([e.key for e in entries[start : start + _AT_ONCE]])
+            self._fetch([e.place for e in entries[start : start + _AT_ONCE]])
 
     def _fetch(self, keys: list[bytes]) -> None:
         marks = ",".join("?" * len(keys))
@@ -59,7 +59,7 @@ class Keys:
 
     def decide(self, entry: Entry) -> Decision:
         """Compare a record with what is there under its key, and under the keys derived from it."""
-        key = entry.key
+        key = entry.place
         first: int | None = None
         while (known := self._known.get(key)) is not None:
             seq, body = known

@@ -18,6 +18,7 @@ from slaguard.records import (
     ProbePlanned,
     Record,
     Score,
+    TrafficTally,
 )
 from slaguard.terms import Grade
 
@@ -31,7 +32,7 @@ def identity(record: Record) -> tuple[str, ...]:
     * Adjudication: the observation, the person, the grade, and when it was recorded if the record says so; a person
       who changes their mind and back again needs that time.
     * Incident: its `id` and whether it has ended; the end is a second record.
-    * Coverage: source, interval and way.
+    * Coverage: source, interval and way. TrafficTally: vendor, way, writer and start.
     """
     match record:
         case Observation() | Fact():
@@ -46,6 +47,8 @@ def identity(record: Record) -> tuple[str, ...]:
             return (record.slot,)
         case Coverage():
             return (record.source.value, str(record.start), str(record.end), record.via)
+        case TrafficTally():
+            return (record.vendor, record.via, record.writer, str(record.start))
 
 
 def _number(value: int | None) -> str:

@@ -15,8 +15,9 @@ from typing import Any, Final, Self
 import rfc8785
 
 VERSION: Final = 1
-SCHEMA: Final = 1
-"""The version of the Parquet columns."""
+SCHEMA: Final = 2
+"""The version of the Parquet columns (`segment.columns_of`). Version 2 has those of a TrafficTally."""
+READABLE: Final = (1, 2)
 DIGITS: Final = 8
 
 
@@ -27,7 +28,7 @@ class Manifest:
     `spans` says what a reader needs to know without opening the file: the least and the greatest time of its observations
     (`sent`, and `batch` of those without a clock), the greatest time at which a record of it was known (`known`), each
     None where there is none. `t_min_ns` and `t_max_ns` are the least and greatest time at which something in it happened or
-    was due (calls, batches, planned slots). `kinds` counts the rows of each record kind, `again` those that contradict
+    was due (calls, batches, planned slots, tallies). `kinds` counts the rows of each record kind, `again` those that contradict
     an earlier row.
     """
 
@@ -47,6 +48,8 @@ class Manifest:
     t_max_ns: int | None
     sealed_wall_ns: int
     software: str
+    schema: int = SCHEMA
+    """Which columns its file has."""
 
     @property
     def count(self) -> int:
@@ -78,7 +81,7 @@ class Manifest:
                 "name": self.file,
                 "bytes": self.parquet_bytes,
                 "sha256": self.parquet_sha256,
-                "schema_v": SCHEMA,
+                "schema_v": self.schema,
             },
             "kinds": dict(self.kinds),
             "again": self.again,
@@ -104,7 +107,8 @@ class Manifest:
         """
         try:
             body = json.loads(content)
-            if (body["v"], body["kind"], body["parquet"]["schema_v"]) != (VERSION, "segment", SCHEMA):
+            schema = body["parquet"]["schema_v"]
+            if (body["v"], body["kind"]) != (VERSION, "segment") or schema not in READABLE:
                 raise ValueError("another version's manifest")
             read = cls(
                 origin=str(body["origin"]),
@@ -123,6 +127,7 @@ class Manifest:
                 t_max_ns=_number(body["t_max_ns"]),
                 sealed_wall_ns=int(body["sealed_wall_ns"]),
                 software=str(body["software"]),
+                schema=int(schema),
             )
         except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
             raise ValueError(f"not a manifest: {error}") from None

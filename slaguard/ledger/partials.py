@@ -219,6 +219,9 @@ class Key:
 DOCUMENTS: Final = Key.of(rfc8785.dumps({"v": VERSION, "documents": "hdr"}))
 """The header lines of a segment's Facts, Incidents and Coverage: few, and scattered over the largest column."""
 
+TALLIES: Final = Key.of(rfc8785.dumps({"v": VERSION, "tallies": "watched"}))
+"""What the tallies of a segment say of each vendor (`watched`)."""
+
 
 class Partials:
     """The cache beside a ledger; any number of processes use it. Nothing here ever fails: it is only without effect."""

@@ -15,9 +15,11 @@ from slaguard.errors import LedgerError
 ROWS_NAME: Final = "rows.db"
 PAYLOADS_NAME: Final = "payloads.db"
 APPLICATION_ID: Final = 0x534C4147  # "SLAG": file(1) and others can tell what this database is
-USER_VERSION: Final = 2
-"""Version 2 has segments; a writer brings a log of version 1 to it, a reader reads both."""
-READABLE: Final = (1, 2)
+USER_VERSION: Final = 3
+"""Version 2 has segments; a writer brings a log of version 1 to it. Version 3 keeps keys in another order (`places`): a
+log of version 2 goes on as it is. All are read."""
+READABLE: Final = (1, 2, 3)
+_SEGMENTED: Final = 2
 PAYLOADS_VERSION: Final = 1
 
 _SETTINGS: Final = (
@@ -27,6 +29,7 @@ _SETTINGS: Final = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA trusted_schema=OFF",
     "PRAGMA recursive_triggers=ON",
+    "PRAGMA cache_size=-16384",  # KiB: keys are looked for anywhere
 )
 
 # The triggers guard against accidents, not against the owner of the file. BEFORE INSERT is needed too: INSERT OR REPLACE
@@ -133,9 +136,9 @@ def create_rows(connection: sqlite3.Connection, origin: str, genesis: tuple[byte
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Bring a row log of version 1 to this version, in one transaction; one of this version stays as it is."""
-    if version(connection)[1] < USER_VERSION:
-        connection.executescript(f"BEGIN IMMEDIATE; {_SEGMENTS} {_mark(USER_VERSION)} COMMIT;")
+    """Bring a row log of version 1 to version 2, in one transaction; a later one stays as it is."""
+    if version(connection)[1] < _SEGMENTED:
+        connection.executescript(f"BEGIN IMMEDIATE; {_SEGMENTS} {_mark(_SEGMENTED)} COMMIT;")
 
 
 def require_version(connection: sqlite3.Connection, path: Path) -> None:

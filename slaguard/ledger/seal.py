@@ -30,6 +30,7 @@ from slaguard.ledger import recovery, schema
 from slaguard.ledger.check import sealed_through, whole_rows
 from slaguard.ledger.headers import leaf
 from slaguard.ledger.manifest import DIGITS, Manifest, root
+from slaguard.ledger.places import placing
 from slaguard.ledger.segment import Keyed, segment_name, write_segment
 
 if TYPE_CHECKING:
@@ -208,6 +209,7 @@ class Repeats:
     def __init__(self, rows: sqlite3.Connection) -> None:
         """Keep a connection to the row log (of version 1: it has no `named`)."""
         self._rows = rows
+        self._placing = placing(schema.version(rows)[1])
         self._tables = ["idem"]
         there = rows.execute("SELECT count(*) FROM sqlite_master WHERE name = 'named'").fetchone()[0]
         if there and rows.execute("SELECT EXISTS(SELECT 1 FROM named)").fetchone()[0]:
@@ -216,15 +218,19 @@ class Repeats:
 
     def __call__(self, batch: Sequence[Keyed]) -> Collection[int]:
         """Return the seqs of those of some rows, in order and after all given before, that come again."""
-        first = self._first([row.key for row in batch])
+        places = [self._place(row) for row in batch]
+        first = self._first(places)
         again = set()
-        for row in batch:
-            earliest = min(first.get(row.key, row.seq + 1), self.named.get(row.key, row.seq + 1))
+        for row, place in zip(batch, places, strict=True):
+            earliest = min(first.get(place, row.seq + 1), self.named.get(row.key, row.seq + 1))
             if earliest < row.seq:
                 again.add(row.seq)
             elif earliest > row.seq:
                 self.named[row.key] = row.seq
         return again
+
+    def _place(self, row: Keyed) -> bytes:
+        return self._placing(row.kind, str(row.body.get("id")), lambda: row.key)
 
     def _first(self, keys: list[bytes]) -> dict[bytes, int]:
         """Return the first row of each key that the row log knows."""

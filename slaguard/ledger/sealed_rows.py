@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from slaguard.errors import LedgerError
 from slaguard.ledger.attached import file_sha256
+
 from slaguard.ledger.columns import Columns, int64
 from slaguard.ledger.headers import leaf
 from slaguard.ledger.manifest import Manifest, root
-from slaguard.ledger.segment import COLUMNS, GENESIS, derive, segment_name
+from slaguard.ledger.segment import columns_of, derive, said_of, segment_name
 from slaguard.ledger.stored import parquet
 from slaguard.records import NULL
 
@@ -28,7 +29,6 @@ Commit = tuple[int, str]
 _ROWS: Final = 20_000
 """Rows that are looked at together."""
 _OWN: Final = frozenset({"seq", "kind", "again", "segment", "hdr"})
-_BATCHED: Final = "FILTER (WHERE sent_at IS NULL AND batch_start IS NOT NULL AND batch_end IS NOT NULL)"
 
 
 def check_segment(engine: duckdb.DuckDBPyConnection, path: Path, link: str, manifest: Manifest, *, shown: int) -> list[Damage]:
@@ -69,7 +69,7 @@ def _rows(engine: duckdb.DuckDBPyConnection, link: str, manifest: Manifest, show
     """Look at each row's bytes, number and columns, and at the hash over all of them."""
     damage: list[Damage] = []
     leaves: list[bytes] = []
-    names = ", ".join(f'"{name}"' for name in COLUMNS)
+    names = ", ".join(f'"{name}"' for name in columns_of(manifest.schema))
     for first in range(manifest.first_seq, manifest.last_seq + 1, _ROWS):
         last = min(first + _ROWS - 1, manifest.last_seq)
         statement = f"SELECT {names} FROM {parquet([link])} WHERE seq BETWEEN {first} AND {last} ORDER BY seq"  # noqa: S608
@@ -112,11 +112,12 @@ def _columns(found: Columns, headers: Sequence[bytes], manifest: Manifest) -> It
         except LedgerError as error:
             yield "E-LOG-CORRUPT", int(seqs[places[0]]), str(error).splitlines()[0]
             continue
-        yield from _differences(found, made, places, seqs)
+        yield from _differences(found, made, places, manifest.schema)
 
 
-def _differences(found: Columns, made: Columns, places: Sequence[int], seqs: npt.NDArray[np.int64]) -> Iterator[Damage]:
-    for name, (kind, _) in COLUMNS.items():
+def _differences(found: Columns, made: Columns, places: Sequence[int], schema: int) -> Iterator[Damage]:
+    seqs = int64(found["seq"])
+    for name, (kind, _) in columns_of(schema).items():
         if name in _OWN:
             continue
         if kind == "BIGINT":
@@ -141,13 +142,7 @@ def _texts(column: Any) -> list[str | None]:
 def summary(engine: duckdb.DuckDBPyConnection, link: str, manifest: Manifest) -> Iterator[Damage]:
     """Yield what the manifest says of the file and the file does not."""
     source = parquet([link])
-    (row,) = engine.execute(
-        "SELECT min(seq), max(seq), CAST(sum(again) AS BIGINT), min(sent_at), max(sent_at),"  # noqa: S608 - our own names
-        f" min(least(batch_start, batch_end)) {_BATCHED}, max(greatest(batch_start, batch_end)) {_BATCHED},"
-        f" max(known_at) FILTER (WHERE kind <> '{GENESIS}'),"
-        " min(least(sent_at, batch_start, batch_end, scheduled_at)),"
-        f" max(greatest(sent_at, batch_start, batch_end, scheduled_at)) FROM {source}"
-    ).fetchall()
+    (row,) = engine.execute(said_of(source, manifest.schema)).fetchall()
     kinds = dict(engine.execute(f"SELECT kind, count(*) FROM {source} GROUP BY kind").fetchall())  # noqa: S608
     sent, batch = manifest.sent or (None, None), manifest.batch or (None, None)
     says = (

@@ -26,8 +26,9 @@ import numpy.typing as npt
 from slaguard.errors import LedgerError
 from slaguard.ledger.columns import MEASURED, NAMES, VALUES, Columns, from_headers
 from slaguard.ledger.layout import LAYOUTS, Sort
+from slaguard.ledger.manifest import SCHEMA
 from slaguard.ledger.stored import TABLES
-from slaguard.records import NS, NULL, RECORD_TYPES, SCHEMA_VERSION
+from slaguard.records import MINUTE, NS, NULL, RECORD_TYPES, SCHEMA_VERSION, TrafficTally
 from slaguard.terms import Grade
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ BATCH: Final = 5_000
 """Headers that are turned into columns at a time."""
 MEMORY: Final = "512MB"
 GENESIS: Final = "genesis"
-MINUTE: Final = 60 * NS
 HOUR: Final = 3600 * NS
 BUCKETS: Final = {"latency_bucket": "total_time_ns", "first_token_bucket": "time_to_first_token_ns"}
 """Bucket columns, and the field each is made from."""
@@ -48,8 +48,15 @@ Body = Mapping[str, Any]
 """A parsed header."""
 
 
-def _columns() -> dict[str, tuple[str, bool]]:
-    """Return the columns: those of every row, then the fields of all counted records by name, then the bytes."""
+_SINCE: Final[dict[type[Any], int]] = {TrafficTally: 2}
+"""The version of the columns since which a type's fields are among them; all others are since the first."""
+
+
+def columns_of(schema: int) -> dict[str, tuple[str, bool]]:
+    """Return the columns of a version: those of every row, then the fields of all counted records by name, then the bytes.
+
+    Each stands for DuckDB's type and whether a value may be missing, in the order of the file.
+    """
     found = {
         "seq": ("BIGINT", False),
         "kind": ("VARCHAR", False),
@@ -62,7 +69,7 @@ def _columns() -> dict[str, tuple[str, bool]]:
         "latency_bucket": ("BIGINT", True),
         "first_token_bucket": ("BIGINT", True),
     }
-    for record_type in TABLES:
+    for record_type in (t for t in TABLES if _SINCE.get(t, 1) <= schema):
         for field in LAYOUTS[record_type]:
             if field.sort is Sort.MAP:
                 found |= {NAMES: ("VARCHAR", True), VALUES: ("VARCHAR", True)}
@@ -71,8 +78,8 @@ def _columns() -> dict[str, tuple[str, bool]]:
     return found | dict.fromkeys(MEASURED, ("BIGINT", True)) | {"hdr": ("BLOB", False)}
 
 
-COLUMNS: Final[dict[str, tuple[str, bool]]] = _columns()
-"""Column → (DuckDB's type, whether a value may be missing), in the order of the file."""
+COLUMNS: Final[dict[str, tuple[str, bool]]] = columns_of(SCHEMA)
+"""Those of the files that are written now."""
 
 
 # ── from headers to columns ─────────────────────────────────────────────────────────────────────────────────────────
@@ -135,6 +142,8 @@ def _identity(kind: str, body: Body) -> tuple[Any, ...]:
             return (body["slot"],)
         case "coverage":
             return (body["source"], body["start"], body["end"], body["via"])
+        case "traffic_tally":
+            return (body["vendor"], body["via"], body["writer"], body["start"])
         case "genesis":
             return (body["origin"],)
         case _:
@@ -206,7 +215,7 @@ class Written:
 
     `sent`: least and greatest `sent_at`. `batch`: of observations without it, the least and the greatest end of a batch.
     `known`: the greatest `known_at` of a record. `moments`: least and greatest time at which something happened or was
-    due (`sent_at`, batches, `scheduled_at`). Each None where there is none.
+    due (`sent_at`, batches, `scheduled_at`, the spans of tallies). Each None where there is none.
     """
 
     bytes: int
@@ -350,13 +359,19 @@ def _copy(database: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 _BATCHED: Final = "FILTER (WHERE sent_at IS NULL AND batch_start IS NOT NULL AND batch_end IS NOT NULL)"
-_SUMMARY: Final = f"""
+
+
+def said_of(source: str, schema: int) -> str:
+    """Return the query over rows of a version for what a manifest says of them: `Written` from `first_seq` on, less `kinds`."""
+    moments = "sent_at, batch_start, batch_end, scheduled_at" + (', "start", "end"' if schema > 1 else "")
+    return f"""
 SELECT min(seq), max(seq), CAST(sum(again) AS BIGINT), min(sent_at), max(sent_at),
   min(least(batch_start, batch_end)) {_BATCHED}, max(greatest(batch_start, batch_end)) {_BATCHED},
-  max(known_at) FILTER (WHERE kind <> '{GENESIS}'),
-  min(least(sent_at, batch_start, batch_end, scheduled_at)), max(greatest(sent_at, batch_start, batch_end, scheduled_at))
-FROM segment WHERE seq >= 0
+  max(known_at) FILTER (WHERE kind <> '{GENESIS}'), min(least({moments})), max(greatest({moments}))
+FROM {source}
 """  # noqa: S608 - our own names
+
+
 _Summary = tuple[
     int, int, dict[str, int], int, tuple[int, int] | None, tuple[int, int] | None, int | None, tuple[int, int] | None
 ]
@@ -364,7 +379,7 @@ _Summary = tuple[
 
 def _summary(database: duckdb.DuckDBPyConnection) -> _Summary:
     """Return `Written`'s fields from `first_seq` on."""
-    row = database.execute(_SUMMARY).fetchone()
+    row = database.execute(said_of("(FROM segment WHERE seq >= 0)", SCHEMA)).fetchone()
     if row is None or row[0] is None:
         raise LedgerError("E-LEDGER-WRITE  a segment needs at least one row\n    seal when there are some")
     kinds = dict(database.execute("SELECT kind, count(*) FROM segment WHERE seq >= 0 GROUP BY kind ORDER BY kind").fetchall())

@@ -30,6 +30,7 @@ from slaguard.ledger.partials import Partials
 from slaguard.ledger.segment import Keyed, as_number
 from slaguard.ledger.stored import PER_WRITER, TABLES
 from slaguard.ledger.verified import require_true_manifests
+from slaguard.ledger.watched import Tallies, Watched
 from slaguard.ledger.writers import Sealed
 from slaguard.records import (
     NULL,
@@ -43,8 +44,11 @@ from slaguard.records import (
     ProbePlanned,
     Record,
     Score,
+    Span,
+    TrafficTally,
     from_header,
 )
+from slaguard.terms import Source
 
 BATCH: Final = 20_000
 """Records that are turned into columns at a time."""
@@ -88,6 +92,7 @@ class ColumnStore:
                 require_true_manifests(self._duckdb, self._attached)
             undo.pop_all()
         self._answers = Answers(self._duckdb, self._attached, Partials(cache))
+        self._tallies = Tallies(self._duckdb, self._attached, Partials(cache))
         self._documents = Documents()
         self._added = 0
         self._repeated = 0
@@ -223,13 +228,33 @@ class ColumnStore:
         self._settle()
         with self._reading():
             tables = {counts.sha256(): self._answers.table(counts) for counts in demands.counts}
+            coverage = self._coverage(demands)
         return Evidence(
             tables=tables,
-            coverage=self._documents.coverage(demands.span, demands.as_of),
+            coverage=coverage,
             facts=self._documents.facts(demands.as_of),
             incidents=self._documents.incidents(demands.as_of),
             notes=self._notes(),
         )
+
+    def _coverage(self, demands: Demands) -> dict[Source, tuple[Span, ...]]:
+        """Return what was watched: what documents say, and of traffic what the tallies of the vendor say besides."""
+        coverage = self._documents.coverage(demands.span, demands.as_of)
+        if demands.vendor is not None:
+            tallied = self._tallies.watched(demands.vendor, demands.span, demands.as_of)
+            coverage[Source.TRAFFIC] = tallied.of(coverage[Source.TRAFFIC], demands.span)
+        return coverage
+
+    def watched(self, vendor: str, span: Span, as_of: int) -> Watched:
+        """Return what the tallies of a vendor known by `as_of` say of a span, and perhaps of time around it.
+
+        Raises:
+            LedgerError: as `answer`.
+
+        """
+        self._settle()
+        with self._reading():
+            return self._tallies.watched(vendor, span, as_of)
 
     def _notes(self) -> tuple[str, ...]:
         notes = []
@@ -278,6 +303,10 @@ class ColumnStore:
     def missed(self) -> Iterator[ProbeMissed]:
         """Yield all planned calls that were given up, by the time they were due."""
         yield from self._read(ProbeMissed)
+
+    def tallies(self) -> Iterator[TrafficTally]:
+        """Yield all tallies of traffic by start, then by vendor, way and writer."""
+        yield from self._read(TrafficTally)
 
     def facts(self, as_of: int) -> tuple[Fact, ...]:
         """Return the Facts known by `as_of`, by when they were made."""

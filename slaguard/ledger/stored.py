@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from slaguard.ledger.columns import MEASURED, NAMES, SEPARATOR, VALUES
 from slaguard.ledger.layout import LAYOUTS, Field, Sort
-from slaguard.records import NULL, Adjudication, Observation, ProbeMissed, ProbePlanned, Record, Score
+from slaguard.records import NULL, Adjudication, Observation, ProbeMissed, ProbePlanned, Record, Score, TrafficTally
 from slaguard.terms import GRADE_CODE, Grade
 
 _NULL: Final = f"CAST('{NULL}' AS BIGINT)"
@@ -178,5 +178,6 @@ TABLES: Final[dict[type[Any], Stored]] = {
         ),
         Stored(ProbePlanned, ("slot",), ("scheduled_at", "slot")),
         Stored(ProbeMissed, ("slot",), ("scheduled_at", "slot")),
+        Stored(TrafficTally, ("vendor", "via", "writer", '"start"'), ('"start"', "vendor", "via", "writer")),
     )
 }

@@ -14,7 +14,7 @@ from dataclasses import MISSING, Field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from slaguard.records import NS, RECORD_TYPES, Incident, Record
+from slaguard.records import NS, RECORD_TYPES, TALLIED, Incident, Record
 from slaguard.terms import Attribution, Grade, Outcome, Source
 
 ATTRIBUTE: Final = "attributes."
@@ -30,13 +30,16 @@ COLUMNS: Final = (
     "observation", "scorer", "grade", "reason", "prompt_sha256", "by", "note",
     "start", "end", "severity", "type", "when", "reference", "document_sha256", "exclusion", "state",
     "slot", "agreement", "how",
+    "writer", "seen", "recorded", "sampled_out", "shed", "client_abort", "bodies", "bodies_shed",
 )  # fmt: skip
 """Every column but those of attributes, in the order a report writes them."""
 
 _TIMES: Final = frozenset(
     {"sent_at", "batch_start", "batch_end", "scheduled_at", "first_byte_at", "ended_at", "recorded_at", "start", "end", "when"}
 )
-_WHOLE: Final = frozenset({"status", "input_tokens", "output_tokens", "attempt", "time_to_first_token_ns", "total_time_ns"})
+_WHOLE: Final = frozenset(
+    {"status", "input_tokens", "output_tokens", "attempt", "time_to_first_token_ns", "total_time_ns", *TALLIED}
+)
 _FLAGS: Final = frozenset({"stream", "grounded"})
 _ENUMS: Final[dict[str, Any]] = {"outcome": Outcome, "attribution": Attribution, "source": Source, "grade": Grade}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -222,16 +225,13 @@ def from_row(row: Mapping[str, str]) -> Record:
             raise ValueError(msg)
     if attributes:
         values["attributes"] = attributes
-    absent = sorted(set(known) - set(values) - {n for n, f in known.items() if _has_default(f)} - _MAY_BE_NONE)
+    if record_type is Incident:
+        values.setdefault("end", None)  # must be given in code, but may be None
+    absent = sorted(set(known) - set(values) - {n for n, f in known.items() if _has_default(f)})
     if absent:
         msg = f"a {kind} record needs {', '.join(absent)}"
         raise ValueError(msg)
-    given: dict[str, Any] = dict.fromkeys(_MAY_BE_NONE & set(known)) | values
-    return record_type(**given)
-
-
-_MAY_BE_NONE: Final = frozenset({"end"})
-"""Fields that must be given in code but may be None."""
+    return record_type(**values)
 
 
 def _has_default(item: Field[Any]) -> bool:

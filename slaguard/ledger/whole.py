@@ -22,10 +22,11 @@ from slaguard.ledger.check import sealed_through
 from slaguard.ledger.headers import leaf
 from slaguard.ledger.lock import Left
 from slaguard.ledger.manifest import DIGITS, Manifest
-from slaguard.ledger.partials import DOCUMENTS, Partials
+from slaguard.ledger.partials import DOCUMENTS, TALLIES, Partials
 from slaguard.ledger.payloads import Payload
 from slaguard.ledger.recovery import PART
 from slaguard.ledger.sealed_rows import Commit, check_segment, commitments, contradictions
+from slaguard.ledger.watched import Tallies
 from slaguard.ledger.writers import SEGMENTS, Sealed, folders, newest_published, published
 
 MEMORY: Final = "512MB"
@@ -319,13 +320,18 @@ def _partials(directory: Path, writers: Sequence[Sealed], beside: list[Finding])
         engine = undo.enter_context(closing(database.connect(home, MEMORY, 1, writers)))
         attached = Attached(writers, home)
         answers = Answers(engine, attached, Partials(None))
+        tallies = Tallies(engine, attached, Partials(None))
         parts = {part.sha256: part for part in attached.parts}
         for asked, segment, content in cache.all():
             part = parts.get(segment)
             if part is None:
                 continue
             counted += 1
-            if not (content == answers.headers(part) if asked == DOCUMENTS.body else _same(answers, asked, part, content)):
+            if asked == TALLIES.body:
+                same = [content] == tallies.contents([part])
+            else:
+                same = content == answers.headers(part) if asked == DOCUMENTS.body else _same(answers, asked, part, content)
+            if not same:
                 what = f"an answer kept for segment {part.manifest.ix} of {part.manifest.origin} is not what the segment gives"
                 beside.append(Finding("E-PARTIAL", str(directory / partials.NAME), None, what, "delete this file"))
     return counted

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from slaguard.evaluation.result import Evaluation, ObjectiveResult
-from slaguard.records import Adjudication, Coverage, Fact, Incident, ProbeMissed, ProbePlanned, Score
+from slaguard.records import Adjudication, Coverage, Fact, Incident, ProbeMissed, ProbePlanned, Score, TrafficTally
 from slaguard.spec.model import Agreement
 
-Companion = Score | Adjudication | Coverage | ProbePlanned | ProbeMissed
+Companion = Score | Adjudication | Coverage | TrafficTally | ProbePlanned | ProbeMissed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ClaimInputs:
     """The Agreement as its file stands; copied into the pack."""
     records: pd.DataFrame
     companions: tuple[Companion, ...] = ()
-    """The grades, the coverage and the probe plan: what stands beside the Observations and is needed to evaluate again."""
+    """The grades, the coverage, the tallies of traffic and the probe plan: what stands beside the Observations and is needed to evaluate again."""
     facts: tuple[Fact | Incident, ...] = ()
     golden_classes: Mapping[str, str] = field(default_factory=dict)
     """The class of each agreed question, by its id."""

@@ -10,6 +10,7 @@ from slaguard.evaluation.result import CreditsPart, EventPart, ExcludedPart, Var
 from slaguard.reports.counting import dropped_words
 from slaguard.reports.inputs import ClaimInputs
 from slaguard.reports.moments import Calendar
+from slaguard.reports.sources import made_from
 from slaguard.reports.subjects import Subject
 from slaguard.reports.tally import counts_of
 from slaguard.reports.words import clean, count, counted, figure, figure_range, listing, money, percent
@@ -124,6 +125,8 @@ def unseen(found: tuple[Subject, ...], calendar: Calendar) -> tuple[str, ...]:
 
 def _unseen(subject: Subject, calendar: Calendar) -> Iterator[str]:
     result, estimate = subject.result, subject.result.estimate
+    if source := made_from(result):
+        yield source
     if subject.by_intervals and result.unknown:
         of = f" of {estimate.population:,}" if estimate.population is not None else ""
         verb = "was" if result.unknown == 1 else "were"

@@ -67,7 +67,7 @@ def _attributes(part: pd.DataFrame, mapped: list[str]) -> list[dict[str, str]]:
 
 # ── the table ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def records_csv(inputs: ClaimInputs) -> bytes:
-    """Return the table of all records: Observations first, then grades, coverage and the probe plan.
+    """Return the table of all records: Observations first, then grades, coverage, tallies and the probe plan.
 
     UTF-8, commas, quotes where needed, line ends as RFC 4180 has them; a column that nothing fills is left out.
     """

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from slaguard.evaluation.snapshot import ProbeTelemetry, Snapshot, Standing, Which
+from slaguard.evaluation.snapshot import ProbeTelemetry, Snapshot, Standing, TrafficTelemetry, Which
 from slaguard.records import NS, NS_PER_MS
 from slaguard.reports.words import clean, counted
 
 STALE_AFTER = 3
 """A probe is late when nothing came of it for this many of its intervals, as in the alert SlaguardProbeStale."""
+UNSEEN_AFTER = 10 * 60 * NS
+"""Traffic that nobody accounted for so long is told, nanoseconds; a minute is accounted for when its last call has ended."""
 FAILING_FROM = 3
 """So many calls in a row without an answer are told."""
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
@@ -23,16 +26,26 @@ def age(ns: int) -> str:
 
 
 def status(snapshot: Snapshot, vendors: int, now: int) -> str:
-    """Return the line at the head: ``watching 3 vendors · last probe 40 seconds ago``."""
-    probes = snapshot.telemetry.probes
-    if not probes:
-        return f"{counted(vendors, 'vendor')} · no probe runs here"
+    """Return the line at the head: ``watching 3 vendors · last probe 40 seconds ago · traffic seen until 12:04 UTC``."""
+    probes, traffic = snapshot.telemetry.probes, snapshot.telemetry.traffic
     last = [probe.last_at for probe in probes if probe.last_at is not None]
-    if last and not any(probe.every_ms for probe in probes):
-        at = datetime.fromtimestamp(max(last) // NS, UTC)
-        return f"{counted(vendors, 'vendor')} · the last probe was at {at:%Y-%m-%d %H:%M} UTC, none is asked any more"
-    told = f"last probe {age(now - max(last))} ago" if last else "no probe has been sent yet"
-    return f"watching {counted(vendors, 'vendor')} · {told}"
+    ended = bool(last) and not any(probe.every_ms for probe in probes)
+    watching = "watching " if (probes and not ended) or traffic else ""
+    if not probes:
+        told = "no probe runs here"
+    elif ended:
+        told = f"the last probe was at {_moment(max(last), None)}, none is asked any more"
+    else:
+        told = f"last probe {age(now - max(last))} ago" if last else "no probe has been sent yet"
+    seen = [f"traffic seen until {_moment(max(one.last_at for one in traffic), now)}"] if traffic else []
+    return " · ".join([f"{watching}{counted(vendors, 'vendor')}", told, *seen])
+
+
+def _moment(at: int, now: int | None) -> str:
+    """Write a moment in UTC, without its day where that is today's."""
+    when = datetime.fromtimestamp(at // NS, UTC)
+    today = now is not None and when.date() == datetime.fromtimestamp(now // NS, UTC).date()
+    return f"{when:%H:%M} UTC" if today else f"{when:%Y-%m-%d %H:%M} UTC"
 
 
 def troubles(snapshot: Snapshot, not_ready: str | None, now: int) -> tuple[str, ...]:
@@ -50,8 +63,25 @@ def troubles(snapshot: Snapshot, not_ready: str | None, now: int) -> tuple[str, 
         found.append(_late_words(late, now))
     elif _unwritten(snapshot):
         found.append(f"Nothing was written to the ledger for {age(now - (telemetry.last_append_at or 0))}, though probes run.")
+    found += [words for one in telemetry.traffic for words in _traffic(one, now)]
     found += [_failing(probe) for probe in telemetry.probes if probe.every_ms and probe.failing >= FAILING_FROM]
     return tuple(found)
+
+
+def _traffic(one: TrafficTelemetry, now: int) -> Iterator[str]:
+    """Say of a vendor's traffic that it is watched no more, or that calls are being lost."""
+    vendor = clean(one.vendor, 120)
+    if now - one.last_at > UNSEEN_AFTER:
+        yield (
+            f"Traffic of {vendor} was last seen at {_moment(one.last_at, now)}: no sidecar accounts for it since."
+            " What is not watched can decide nothing."
+        )
+    if one.lost_at is not None and now - one.lost_at <= UNSEEN_AFTER:
+        minutes = counted(max(1, one.lost_ns // (60 * NS)), "minute")
+        yield (
+            f"Calls to {vendor} are being lost, the last before {_moment(one.lost_at, now)}: {minutes} of the last 24 hours"
+            " count as not watched."
+        )
 
 
 def is_blank(standing: Standing, snapshot: Snapshot) -> bool:

@@ -264,7 +264,8 @@ class Exchange:
         call.first_byte_ns = self._head_ns
         self._answer = framing
         self._vendor_stays = answer.keep_alive
-        self._closing = not self._head.keep_alive or isinstance(framing, UntilClose) or self._core.is_draining
+        stays_open = self._head.keep_alive and self.question_done and not self._core.is_draining
+        self._closing = not stays_open or isinstance(framing, UntilClose)
         unpacked = False
         if isinstance(framing, Chunked):
             call.answer.chunked = True
@@ -386,7 +387,13 @@ class Exchange:
             status, why = _REFUSALS[ended]
             self._client.refuse(status, why, to_head=self._head.method == b"HEAD")
         else:
-            self._client.cut(reset=isinstance(self._answer, UntilClose))
+            self._client.cut(reset=self._ends_by_closing)
+
+    @property
+    def _ends_by_closing(self) -> bool:
+        """Tell whether the client takes a closed connection for the answer's end."""
+        answer = self._answer
+        return isinstance(answer, UntilClose) or (isinstance(answer, Chunked) and answer.payload is not None)
 
     def _finish(self, ended: Ended, detail: str | None) -> None:
         """Note how the call ended, let go of the vendor, and tell the watcher: bytes come first, so this comes last."""

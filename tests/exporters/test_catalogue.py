@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from slaguard_exporters._catalogue import BY_NAME, METRICS, Kind, Metric
+from slaguard_exporters._catalogue import BY_NAME, METRICS, SIDECAR, Kind, Metric
 from slaguard_exporters._families import families
 from slaguard_exporters._render import ClientFamilies
 from tests.exporters.snapshots import snapshot
@@ -37,7 +37,7 @@ def test_a_family_is_exposed_with_its_type_and_labels(metric: Metric) -> None:
     assert exposed()[metric.name] == (metric.kind.value, {tuple(sorted(metric.labels))})
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+@pytest.mark.parametrize("metric", [*METRICS, *SIDECAR], ids=lambda metric: metric.name)
 def test_a_name_follows_the_conventions(metric: Metric) -> None:
     assert re.fullmatch(r"slaguard_[a-z][a-z0-9_]*", metric.name)
     assert metric.name.endswith("_total") == (metric.kind is Kind.COUNTER)
@@ -53,12 +53,16 @@ def test_a_customer_is_named_on_the_info_metric_alone() -> None:
 
 
 def test_no_name_stands_twice_also_not_with_the_suffixes_of_a_histogram() -> None:
-    names = [m.name for m in METRICS]
+    names = [m.name for m in (*METRICS, *SIDECAR)]
     for metric in METRICS:
         if metric.kind is Kind.HISTOGRAM:
             names += [metric.name + suffix for suffix in ("_bucket", "_count", "_sum")]
     assert len(set(names)) == len(names)
-    assert len(BY_NAME) == len(METRICS)
+    assert len(BY_NAME) == len(METRICS) + len(SIDECAR)
+
+
+def test_a_sidecar_never_looks_like_an_agent() -> None:
+    assert all(m.name.startswith(("slaguard_sidecar_", "slaguard_capture_")) for m in SIDECAR)
 
 
 def test_money_always_carries_its_currency() -> None:

@@ -32,6 +32,11 @@ ASKED_FOR = {
     "SlaguardReloadFailed": "ticket",
     "SlaguardExportFailed": "page",
     "SlaguardBudgetExhausted": "ticket",
+    "SlaguardCaptureDropping": "ticket",
+    "SlaguardSidecarRecorderDown": "ticket",
+    "SlaguardTrafficUnwatched": "ticket",
+    "SlaguardSidecarRefusing": "ticket",
+    "SlaguardSidecarReloadFailed": "ticket",
 }
 
 
@@ -116,6 +121,15 @@ SPOILT = {
         "sum by (job, instance) (count_over_time(slaguard_build_info[1h]))",
         "sum by (job, instance) (60 * slaguard_build_info)",
     ),
+    "calls that are not recorded are told for ever": ("CaptureDropping", "[1h] offset 15m", "[1m] offset 5h"),
+    "a first call that is not recorded is overlooked": ("CaptureDropping", "[1h] offset 15m", "[1h]"),
+    "a scrape that failed is told as calls that are not recorded": ("CaptureDropping", "[1h] offset 15m", "[1m] offset 15m"),
+    "a recorder's restart is told": ("SidecarRecorderDown", "for: 5m", "for: 1m"),
+    "a disk that is full is overlooked": ("SidecarRecorderDown", "slaguard_sidecar_recorder_trouble == 1", "vector(0) == 1"),
+    "a quiet application is told as unwatched": ("TrafficUnwatched", "[10m] offset 5m", "[60m] offset 5m"),
+    "calls that are just over are told as unwatched": ("TrafficUnwatched", "< 15 * 60", "< 9 * 60"),
+    "a vendor that is not reached is told as a refusal": ("SidecarRefusing", 'code!~"502|504"', 'code!=""'),
+    "a first refusal is overlooked": ("SidecarRefusing", "[1h] offset 15m", "[1h]"),
 }
 
 

@@ -74,7 +74,7 @@ def test_a_manifest_is_one_canonical_line_and_reads_back_as_it_was() -> None:
         lambda c: c.replace(b'"count":5', b'"count":6'),
         lambda c: c.replace(b'"observation":3', b'"observation":4'),
         lambda c: c.replace(b'"ix":42', b'"ix": 42'),
-        lambda c: c.replace(b'"schema_v":1', b'"schema_v":2'),
+        lambda c: c.replace(b'"schema_v":2', b'"schema_v":3'),
         lambda c: c.replace(b'"v":1', b'"v":2'),
         lambda c: c.replace(b'"kinds":{', b'"kinds":[').replace(b'"score":2}', b'"score":2]'),
         lambda c: c[:-1],

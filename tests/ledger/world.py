@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from slaguard.ledger.layout import LAYOUTS, Field, Sort
-from slaguard.records import NS, RECORD_TYPES, Instant, Observation, Record
+from slaguard.records import MINUTE, NS, RECORD_TYPES, Instant, Observation, Record, TrafficTally
 from slaguard.terms import Attribution, Outcome, Source
 
 START = 1_790_000_000 * NS
@@ -80,4 +80,32 @@ def records_of(record_type: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(record_type, **chosen)
 
 
-any_record: st.SearchStrategy[Record] = st.one_of(*(records_of(t) for t in RECORD_TYPES.values()))
+some_calls = st.one_of(st.integers(0, 5000), st.sampled_from([0, 2**53 - 1, 2**53]))
+
+
+@st.composite
+def tallies(draw: st.DrawFn) -> TrafficTally:
+    """Any tally whose numbers add up."""
+    start = draw(st.integers(-(2**62), 2**62))
+    recorded, sampled_out, shed = (draw(some_calls) for _ in range(3))
+    bodies = draw(st.integers(0, recorded))
+    return TrafficTally(
+        vendor=draw(hostile_text),
+        via=draw(hostile_text),
+        writer=draw(hostile_text),
+        start=start,
+        end=draw(st.integers(start + 1, start // MINUTE * MINUTE + MINUTE)),
+        seen=recorded + sampled_out + shed,
+        recorded=recorded,
+        sampled_out=sampled_out,
+        shed=shed,
+        client_abort=draw(st.integers(0, recorded)),
+        bodies=bodies,
+        bodies_shed=draw(st.integers(0, recorded - bodies)),
+        recorded_at=draw(st.none() | whole),
+    )
+
+
+any_record: st.SearchStrategy[Record] = st.one_of(
+    *(tallies() if t is TrafficTally else records_of(t) for t in RECORD_TYPES.values())
+)

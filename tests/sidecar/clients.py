@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, Self
 
 from tests.sidecar.framing import Answer, End, Reading
 from tests.sidecar.wire_vendor import LOOPBACK, Pause
@@ -128,6 +128,14 @@ class Wire:
             except ConnectionError:
                 return True
 
+    async def __aenter__(self) -> Self:
+        """Use it."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let go of it."""
+        self.close()
+
     def half_close(self) -> None:
         """Send FIN, and go on reading."""
         self._sock.shutdown(socket.SHUT_WR)
@@ -145,11 +153,8 @@ class Wire:
 
 async def ask(port: int, sending: bytes | Sending, method: str = "GET") -> Answer:
     """Ask on a connection of its own."""
-    wire = await Wire.open(port)
-    try:
+    async with await Wire.open(port) as wire:
         return await wire.ask(sending, method)
-    finally:
-        wire.close()
 
 
 def get(target: str, *fields: str, method: str = "GET", body: bytes = b"") -> bytes:
