@@ -22,26 +22,27 @@ _NO_TRAILER: Final = frozenset(
 
 
 class BadFraming(Exception):  # noqa: N818 - what happened is the name
-    """A body whose framing is not exactly the grammar; `good` is where in the bytes that were fed the trouble begins."""
+    """A body whose framing is not exactly the grammar; `good` is what was recognised of the bytes before the trouble."""
 
-    def __init__(self, good: int) -> None:
-        """Keep the place."""
+    def __init__(self, good: bytes) -> None:
+        """Keep them."""
         self.good = good
         super().__init__("the framing of a body is broken")
 
 
 class Framing:
-    """How a body ends. `feed` looks at bytes in order; `done` once the end was seen."""
+    """How a body ends. `take` looks at bytes in order; `done` once the end was seen, and then `end` is where."""
 
-    __slots__ = ("done",)
+    __slots__ = ("done", "end")
     chunked = False
 
     def __init__(self) -> None:
         """Begin before the first byte."""
         self.done = False
+        self.end = 0
 
-    def feed(self, data: bytes, at: int) -> int:
-        """Return where the body ends in these bytes, or their length where it goes on.
+    def take(self, data: bytes, at: int) -> bytes:
+        """Return what of these bytes may be passed on: what is recognised as the body's. `end` is where it ends in them.
 
         Args:
             data: bytes as they came.
@@ -52,6 +53,11 @@ class Framing:
 
         """
         raise NotImplementedError
+
+    @property
+    def held(self) -> bytes:
+        """Return the bytes that are held back until more of them is known."""
+        return b""
 
 
 class Length(Framing):
@@ -64,14 +70,13 @@ class Length(Framing):
         super().__init__()
         self._left = length
 
-    def feed(self, data: bytes, at: int) -> int:
-        """As `Framing.feed`."""
-        there = len(data) - at
-        if there < self._left:
-            self._left -= there
-            return len(data)
-        self.done = True
-        return at + self._left
+    def take(self, data: bytes, at: int) -> bytes:
+        """As `Framing.take`."""
+        end = min(len(data), at + self._left)
+        self._left -= end - at
+        self.done = not self._left
+        self.end = end
+        return data[at:end]
 
 
 class UntilClose(Framing):
@@ -79,10 +84,10 @@ class UntilClose(Framing):
 
     __slots__ = ()
 
-    def feed(self, data: bytes, at: int) -> int:
-        """As `Framing.feed`."""
-        del at
-        return len(data)
+    def take(self, data: bytes, at: int) -> bytes:
+        """As `Framing.take`."""
+        self.end = len(data)
+        return data[at:]
 
 
 class _At(Enum):
@@ -109,35 +114,43 @@ class Chunked(Framing):
         self._seen = 0
         self.payload: list[bytes] | None = None
 
-    def feed(self, data: bytes, at: int) -> int:
-        """As `Framing.feed`."""
-        end = len(data)
-        while at < end and not self.done:
-            if self._at is _At.DATA:
-                step = min(self._left, end - at)
-                if self.payload is not None:
-                    self.payload.append(data[at : at + step])
-                at += step
-                self._left -= step
-                if not self._left:
-                    self._at = _At.AFTER_DATA
-                continue
-            at = self._take_line(data, at)
-        return at
+    @property
+    def held(self) -> bytes:
+        """As `Framing.held`."""
+        return self._line
 
-    def _take_line(self, data: bytes, at: int) -> int:
-        """Take a line that ends in these bytes, or keep what there is of it."""
-        found = data.find(b"\n", at)
-        if found < 0:
-            self._line += data[at:]
-            if len(self._line) > _MOST_LINE or (self._at is _At.AFTER_DATA and self._line != b"\r"):
-                raise BadFraming(at)
-            return len(data)
-        line = self._line + data[at : found + 1]
-        self._line = b""
-        if not self._is_taken(line):
-            raise BadFraming(at)
-        return found + 1
+    def take(self, data: bytes, at: int) -> bytes:
+        """As `Framing.take`: a line that is not whole is held back until it is."""
+        start, held, stop = at, self._line, len(data)
+        while at < stop and not self.done:
+            if self._at is _At.DATA:
+                at += self._take_data(data, at)
+                continue
+            found = data.find(b"\n", at)
+            line = self._line + data[at : found + 1 if found >= 0 else stop]
+            if found < 0 and self._may_begin(line):
+                self._line = line
+                break
+            self._line = b""
+            if found < 0 or not self._is_taken(line):
+                raise BadFraming(_passed(held, data, start, at))
+            at = found + 1
+        self.end = at if self.done else stop
+        return _passed(held, data, start, at)
+
+    def _take_data(self, data: bytes, at: int) -> int:
+        """Go on by bytes of a chunk; return how many."""
+        step = min(self._left, len(data) - at)
+        if self.payload is not None:
+            self.payload.append(data[at : at + step])
+        self._left -= step
+        if not self._left:
+            self._at = _At.AFTER_DATA
+        return step
+
+    def _may_begin(self, line: bytes) -> bool:
+        """Tell whether a line that is not whole may be the beginning of one."""
+        return len(line) <= _MOST_LINE and (self._at is not _At.AFTER_DATA or line == b"\r")
 
     def _is_taken(self, line: bytes) -> bool:
         """Go on by a line; tell whether it may stand here."""
@@ -164,6 +177,11 @@ class Chunked(Framing):
         return field is not None and self._seen <= _MOST_TRAILERS and not (self._strict and field[1].lower() in _NO_TRAILER)
 
 
+def _passed(held: bytes, data: bytes, start: int, good: int) -> bytes:
+    """Return what was held back, once its line is whole, and what is recognised behind it."""
+    return held + data[start:good] if good > start else b""
+
+
 def dechunk(raw: bytes) -> tuple[bytes, bool]:
     """Return what chunks hold, and whether they are whole; what is broken ends them.
 
@@ -174,7 +192,7 @@ def dechunk(raw: bytes) -> tuple[bytes, bool]:
     body = Chunked(extensions=True)
     body.payload = []
     try:
-        body.feed(raw, 0)
+        body.take(raw, 0)
     except BadFraming:
         return b"".join(body.payload), False
     return b"".join(body.payload), body.done

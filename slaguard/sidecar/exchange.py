@@ -139,10 +139,10 @@ class Exchange:
         """
         call, core = self.call, self._core
         core.began(call)
-        end = self._take_question(data)
-        if end is None:
+        piece = self._take_question(data)
+        if piece is None:
             return len(data)
-        out = self._head.forwarded(call.target.encode("ascii"), call.upstream.authority.encode("ascii")) + data[:end]
+        out = self._head.forwarded(call.target.encode("ascii"), call.upstream.authority.encode("ascii")) + piece
         vendor = core.pool.take(call.upstream.origin)
         if vendor is not None:
             self._attach(vendor)
@@ -151,34 +151,37 @@ class Exchange:
             self._queue(out)
             self._connecting = asyncio.get_running_loop().create_task(self._connect())
             core.keep(self._connecting)
-        return end
+        return self._end_of_question(data)
 
     def from_client(self, data: bytes) -> int:
         """Take bytes of the request's body; return where in them it ends."""
         self._since = self._core.tick
-        end = self._take_question(data)
-        if end is None:
+        piece = self._take_question(data)
+        if piece is None:
             return len(data)
-        piece = data if end == len(data) else data[:end]
         if self._vendor is not None:
             self._vendor.write(piece)
         else:
             self._queue(piece)
-        return end
+        return self._end_of_question(data)
 
-    def _take_question(self, data: bytes) -> int | None:
-        """Note the body's bytes and return where they end; None where its framing is broken, which ends the exchange."""
+    def _take_question(self, data: bytes) -> bytes | None:
+        """Note the body's bytes and return what is sent; None where its framing is broken, which ends the exchange."""
         framing = self._head.framing
         if framing is None or not data:
-            return 0
+            return b""
         try:
-            end = framing.feed(data, 0)
+            piece = framing.take(data, 0)
         except BadFraming:
             self._end(Ended.CLIENT_BROKE, "chunk")
             return None
-        self.call.question.take(data if end == len(data) else data[:end])
+        self.call.question.take(piece)
         self.question_done = framing.done
-        return end
+        return piece
+
+    def _end_of_question(self, data: bytes) -> int:
+        framing = self._head.framing
+        return framing.end if framing is not None and data else 0
 
     def _queue(self, data: bytes) -> None:
         self._queued.append(data)
@@ -285,17 +288,16 @@ class Exchange:
         assert framing is not None  # noqa: S101 - there is a body
         broken = False
         try:
-            end = framing.feed(data, at)
+            piece = framing.take(data, at)
         except BadFraming as error:
-            end, broken = error.good, True
-        piece = data if at == 0 and end == len(data) else data[at:end]
+            piece, broken = error.good, True
         if piece:
             self._note(piece)
         self._client.write(before + self._shown(framing, piece))
         if broken:
             self._end(Ended.CUT, "chunk")
         elif framing.done:
-            self._complete(surplus=end < len(data))
+            self._complete(surplus=framing.end < len(data))
 
     def _note(self, piece: bytes) -> None:
         call = self.call
@@ -347,6 +349,7 @@ class Exchange:
         if isinstance(self._answer, UntilClose) and not reset:
             self._complete(surplus=True)
         elif self._answer is not None:
+            self._pass_held(self._answer)
             self._end(Ended.CUT, word)
         elif self._partial or self._interim:
             self._end(Ended.MALFORMED, word)
@@ -354,6 +357,13 @@ class Exchange:
             sent = self.call.sent_ns or 0
             raced = self.call.reused and self._core.clock.read().mono_ns - sent < _RACE_NS
             self._end(Ended.RACED if raced else Ended.NO_ANSWER, word)
+
+    def _pass_held(self, answer: Framing) -> None:
+        """Pass on what was held back of an answer that is cut: it arrives as it came."""
+        if answer.held and not self._is_over:
+            self._note(answer.held)
+            if not self._ends_by_closing:
+                self._client.write(answer.held)
 
     def client_left(self, detail: str = "closed") -> None:
         """The client is gone, so the vendor has nobody to work for."""

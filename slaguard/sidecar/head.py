@@ -153,6 +153,8 @@ def read_request(head: bytes) -> RequestHead:
         raise _why_not(head)
     method, target, minor, block = found.groups()
     fields = _read_fields(block, NOTED)
+    if method == b"CONNECT":
+        raise _why_not(head)
     if fields.upgrade:
         raise Refused(501, "Upgrade is not carried (WebSocket, h2c): reach the vendor directly for it")
     if len(fields.hosts) != 1:

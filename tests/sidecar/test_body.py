@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from slaguard.sidecar.body import BadFraming, Chunked, Framing, Length, UntilClose, dechunk
 
 
-def _fed(framing: Framing, pieces: list[bytes]) -> list[int]:
-    """Feed pieces until the end; return how much of each belongs to the body."""
+def _fed(framing: Framing, pieces: list[bytes]) -> list[bytes]:
+    """Feed pieces until the end; return what may be passed on of each."""
     taken = []
     for piece in pieces:
         if framing.done:
             break
-        taken.append(framing.feed(piece, 0))
+        taken.append(framing.take(piece, 0))
     return taken
 
 
@@ -41,20 +41,20 @@ def test_chunks_end_at_the_same_byte_however_they_are_split(chunks: list[bytes],
     framing.payload = []
     taken = _fed(framing, _split(raw + surplus, cuts))
     assert framing.done
-    assert sum(taken) == len(raw)
+    assert b"".join(taken) == raw
     assert b"".join(framing.payload) == b"".join(chunks)
 
 
 @given(st.integers(1, 300), CUTS, st.binary(max_size=20))
 def test_a_length_ends_after_so_many_bytes(length: int, cuts: list[int], surplus: bytes) -> None:
     framing = Length(length)
-    assert sum(_fed(framing, _split(b"x" * length + surplus, cuts))) == length
+    assert b"".join(_fed(framing, _split(b"x" * length + surplus, cuts))) == b"x" * length
     assert framing.done
 
 
 def test_a_body_that_ends_with_the_connection_takes_everything() -> None:
     framing = UntilClose()
-    assert framing.feed(b"abc", 0) == 3
+    assert framing.take(b"abc", 1) == b"bc"
     assert not framing.done
 
 
@@ -82,15 +82,23 @@ def test_a_size_line_that_never_ends_is_broken_and_not_kept() -> None:
 def test_trailers_are_part_of_the_body_and_answers_may_have_extensions() -> None:
     raw = b'5;name="v"\r\nhello\r\n0\r\nX-Checksum: 1\r\nEmpty:\r\n\r\n'
     framing = Chunked(extensions=True)
-    assert framing.feed(raw + b"next", 0) == len(raw)
+    assert framing.take(raw + b"next", 0) == raw
     assert framing.done
+    assert framing.end == len(raw)
 
 
 def test_what_was_good_before_the_break_is_told() -> None:
     raw = b"5\r\nhello\r\nzz\r\n"
     with pytest.raises(BadFraming) as broken:
-        Chunked(extensions=True).feed(raw, 0)
-    assert raw[: broken.value.good] == b"5\r\nhello\r\n"
+        Chunked(extensions=True).take(raw, 0)
+    assert broken.value.good == b"5\r\nhello\r\n"
+
+
+def test_a_line_that_is_not_whole_is_held_back_and_the_data_before_it_is_not() -> None:
+    framing = Chunked(extensions=False)
+    pieces = [b"5", b"\r\nhel", b"lo\r", b"\n0\r\n", b"X: 1", b"\r\n\r\n"]
+    assert _fed(framing, pieces) == [b"", b"5\r\nhel", b"lo", b"\r\n0\r\n", b"", b"X: 1\r\n\r\n"]
+    assert framing.done
 
 
 @given(CHUNKS)

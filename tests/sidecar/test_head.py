@@ -191,7 +191,7 @@ def test_our_own_answer_is_one_and_says_whose_it_is() -> None:
     head, _, body = own_answer(400, "why").partition(b"\r\n\r\n")
     answer = read_answer(head + b"\r\n\r\n", b"GET")
     assert isinstance(answer.framing, Length)
-    assert answer.framing.feed(body, 0) == len(body)
+    assert answer.framing.take(body, 0) == body
     assert answer.framing.done
     assert b"Slaguard-Sidecar: refused" in head
     assert own_answer(400, "why", to_head=True) == head + b"\r\n\r\n"
