@@ -12,6 +12,11 @@ _MOST_TRAILERS: Final = 32 << 10
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 _SIZE_AND_EXTENSION: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*+)?\r\n")
 _TRAILER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]++):[\t\x20-\x7e\x80-\xff]*+\r\n")
+_SIZE_BEGUN: Final = re.compile(rb"[0-9A-Fa-f]{1,15}\r?")
+_SIZE_AND_EXTENSION_BEGUN: Final = re.compile(rb"[0-9A-Fa-f]{1,15}(?:\r|[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*+\r?)?)")
+_TRAILER_BEGUN: Final = re.compile(
+    rb"\r|[!#$%&'*+\-.^_`|~0-9A-Za-z]++|([!#$%&'*+\-.^_`|~0-9A-Za-z]++):[\t\x20-\x7e\x80-\xff]*+\r?"
+)
 _NO_TRAILER: Final = frozenset(
     {
         b"content-length", b"transfer-encoding", b"host", b"connection", b"trailer", b"te", b"upgrade", b"keep-alive",
@@ -54,11 +59,6 @@ class Framing:
         """
         raise NotImplementedError
 
-    @property
-    def held(self) -> bytes:
-        """Return the bytes that are held back until more of them is known."""
-        return b""
-
 
 class Length(Framing):
     """A body of so many bytes, at least one."""
@@ -100,13 +100,14 @@ class _At(Enum):
 class Chunked(Framing):
     """A body in chunks. `payload`, where it is a list, gets what the chunks hold, piece by piece."""
 
-    __slots__ = ("_at", "_left", "_line", "_seen", "_size", "_strict", "payload")
+    __slots__ = ("_at", "_begun", "_left", "_line", "_seen", "_size", "_strict", "payload")
     chunked = True
 
     def __init__(self, *, extensions: bool) -> None:
         """Begin before the first chunk; `extensions`: whether a size may carry some."""
         super().__init__()
         self._size = _SIZE_AND_EXTENSION if extensions else _SIZE
+        self._begun = _SIZE_AND_EXTENSION_BEGUN if extensions else _SIZE_BEGUN
         self._strict = not extensions
         self._at = _At.SIZE
         self._left = 0
@@ -114,29 +115,21 @@ class Chunked(Framing):
         self._seen = 0
         self.payload: list[bytes] | None = None
 
-    @property
-    def held(self) -> bytes:
-        """As `Framing.held`."""
-        return self._line
-
     def take(self, data: bytes, at: int) -> bytes:
-        """As `Framing.take`: a line that is not whole is held back until it is."""
-        start, held, stop = at, self._line, len(data)
+        """As `Framing.take`: of a line that is not whole, what can be the beginning of one is passed on."""
+        start, stop = at, len(data)
         while at < stop and not self.done:
             if self._at is _At.DATA:
                 at += self._take_data(data, at)
                 continue
-            found = data.find(b"\n", at)
-            line = self._line + data[at : found + 1 if found >= 0 else stop]
-            if found < 0 and self._may_begin(line):
-                self._line = line
-                break
-            self._line = b""
-            if found < 0 or not self._is_taken(line):
-                raise BadFraming(_passed(held, data, start, at))
-            at = found + 1
-        self.end = at if self.done else stop
-        return _passed(held, data, start, at)
+            found = data.find(b"\n", at) + 1
+            line = self._line + data[at : found or stop]
+            self._line = b"" if found else line
+            if not (self._is_taken(line) if found else self._may_begin(line)):
+                raise BadFraming(data[start:at])
+            at = found or stop
+        self.end = at
+        return data[start:at]
 
     def _take_data(self, data: bytes, at: int) -> int:
         """Go on by bytes of a chunk; return how many."""
@@ -149,8 +142,15 @@ class Chunked(Framing):
         return step
 
     def _may_begin(self, line: bytes) -> bool:
-        """Tell whether a line that is not whole may be the beginning of one."""
-        return len(line) <= _MOST_LINE and (self._at is not _At.AFTER_DATA or line == b"\r")
+        """Tell whether a line that is not whole may be the beginning of one that may stand here."""
+        match self._at:
+            case _At.SIZE:
+                return len(line) <= _MOST_LINE and self._begun.fullmatch(line) is not None
+            case _At.AFTER_DATA:
+                return line == b"\r"
+            case _:
+                begun = _TRAILER_BEGUN.fullmatch(line)
+                return begun is not None and len(line) <= _MOST_TRAILERS and self._is_allowed(begun[1])
 
     def _is_taken(self, line: bytes) -> bool:
         """Go on by a line; tell whether it may stand here."""
@@ -174,12 +174,10 @@ class Chunked(Framing):
             return True
         self._seen += len(line)
         field = _TRAILER.fullmatch(line)
-        return field is not None and self._seen <= _MOST_TRAILERS and not (self._strict and field[1].lower() in _NO_TRAILER)
+        return field is not None and self._seen <= _MOST_TRAILERS and self._is_allowed(field[1])
 
-
-def _passed(held: bytes, data: bytes, start: int, good: int) -> bytes:
-    """Return what was held back, once its line is whole, and what is recognised behind it."""
-    return held + data[start:good] if good > start else b""
+    def _is_allowed(self, name: bytes | None) -> bool:
+        return name is None or not self._strict or name.lower() not in _NO_TRAILER
 
 
 def dechunk(raw: bytes) -> tuple[bytes, bool]:

@@ -349,7 +349,6 @@ class Exchange:
         if isinstance(self._answer, UntilClose) and not reset:
             self._complete(surplus=True)
         elif self._answer is not None:
-            self._pass_held(self._answer)
             self._end(Ended.CUT, word)
         elif self._partial or self._interim:
             self._end(Ended.MALFORMED, word)
@@ -357,13 +356,6 @@ class Exchange:
             sent = self.call.sent_ns or 0
             raced = self.call.reused and self._core.clock.read().mono_ns - sent < _RACE_NS
             self._end(Ended.RACED if raced else Ended.NO_ANSWER, word)
-
-    def _pass_held(self, answer: Framing) -> None:
-        """Pass on what was held back of an answer that is cut: it arrives as it came."""
-        if answer.held and not self._is_over:
-            self._note(answer.held)
-            if not self._ends_by_closing:
-                self._client.write(answer.held)
 
     def client_left(self, detail: str = "closed") -> None:
         """The client is gone, so the vendor has nobody to work for."""

@@ -94,11 +94,15 @@ def test_what_was_good_before_the_break_is_told() -> None:
     assert broken.value.good == b"5\r\nhello\r\n"
 
 
-def test_a_line_that_is_not_whole_is_held_back_and_the_data_before_it_is_not() -> None:
-    framing = Chunked(extensions=False)
-    pieces = [b"5", b"\r\nhel", b"lo\r", b"\n0\r\n", b"X: 1", b"\r\n\r\n"]
-    assert _fed(framing, pieces) == [b"", b"5\r\nhel", b"lo", b"\r\n0\r\n", b"", b"X: 1\r\n\r\n"]
-    assert framing.done
+def test_a_line_that_is_not_whole_is_passed_on_as_far_as_it_can_be_one() -> None:
+    pieces = [b"5", b"\r", b"\nhel", b"lo\r", b"\n0\r\n", b"X", b": 1", b"\r\n", b"\r", b"\n"]
+    assert _fed(Chunked(extensions=False), pieces) == pieces
+
+
+@pytest.mark.parametrize("raw", [b"\r", b"5 ", b"0P", b"5\r\r", b"5\r\nhello0", b"0\r\nA B", b"0\r\n\r\r", b"0\r\nHost:"])
+def test_a_line_that_cannot_become_one_is_broken_before_its_end(raw: bytes) -> None:
+    with pytest.raises(BadFraming):
+        _fed(Chunked(extensions=False), [bytes([byte]) for byte in raw])
 
 
 @given(CHUNKS)
