@@ -107,6 +107,12 @@ METRICS: Final = (
     _gauge("agreement_failed", "1 while an Agreement cannot be judged; the page and the log say why.", ("sla",)),
     # What was asked
     _counter("observations", "Calls that were recorded.", ("vendor", "model", "source", "outcome")),
+    _gauge("traffic_last_timestamp_seconds", "Up to when sidecars account for a vendor's real traffic.", ("vendor",)),
+    _gauge(
+        "traffic_lost_seconds",
+        "How much of the last 24 hours lies in minutes in which calls went by unrecorded.",
+        ("vendor",),
+    ),
     _counter("probe_requests", "Questions that were sent.", PROBE),
     _counter("probe_failures", "Questions that were sent and got no answer.", PROBE),
     _counter("probe_shed", "Questions that were deliberately not sent.", (*PROBE, "reason")),

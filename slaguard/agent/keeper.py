@@ -24,7 +24,9 @@ from slaguard.evaluation.result import Evaluation
 from slaguard.evaluation.snapshot import Standing, Which
 from slaguard.ledger.fingerprint import fingerprint
 from slaguard.ledger.judge import judge, opened
+from slaguard.ledger.schema import ROWS_NAME
 from slaguard.ledger.store import ColumnStore
+from slaguard.ledger.writers import folders
 from slaguard.records import NS
 from slaguard.spec.labels import Label, parse_period
 from slaguard.spec.load import Loaded
@@ -205,7 +207,8 @@ class Keeper:
                 except _FAULTS as error:
                     failures[task.loaded.agreement.name] = _why(task, error)
             if store is not None:
-                self._traffic.look(store, [loaded.agreement for _, loaded in self._agreements], as_of)
+                copied = any(not (folder / ROWS_NAME).is_file() for folder in folders(self._ledger))
+                self._traffic.look(store, [loaded.agreement for _, loaded in self._agreements], as_of, copied=copied)
         self._kept, self._failures = kept, failures
         self._shown = self._events.counted(
             [one.standing for one in kept.values() if one.standing.which is not Which.EARLIER],

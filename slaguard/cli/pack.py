@@ -15,7 +15,7 @@ from slaguard.evaluation.requirements import Question, questions
 from slaguard.evaluation.result import ObjectiveResult
 from slaguard.evaluation.treatment import excluded_intervals, treatment
 from slaguard.probes.golden import load_golden
-from slaguard.records import Adjudication, Coverage, Observation, Score, Span, TrafficTally
+from slaguard.records import Adjudication, Coverage, Observation, ProbeMissed, ProbePlanned, Score, Span, TrafficTally
 from slaguard.reports.beside import files_beside
 from slaguard.reports.inputs import ClaimInputs, Companion, Note, counts_column
 from slaguard.reports.pack import PAGE, pack_files
@@ -42,8 +42,8 @@ def claim_inputs(gathered: Gathered, agreement: Path, notes: Sequence[Note] = ()
     grades += [a for a in store.adjudications() if a.observation in ids]
     coverage = [c for c in store.documents() if isinstance(c, Coverage) and c.end > span[0] and c.start < span[1]]
     companions: list[Companion] = [*grades, *coverage, *_tallies(gathered)]
-    slots = (s for s in (*store.planned(), *store.missed()) if s.vendor in {None, vendor})
-    companions += [s for s in slots if span[0] <= s.scheduled_at < span[1]]
+    slots: list[ProbePlanned | ProbeMissed] = [*store.planned(), *store.missed()]
+    companions += [s for s in slots if s.vendor in {None, vendor} and span[0] <= s.scheduled_at < span[1]]
     golden, classes = _golden(gathered, agreement)
     return ClaimInputs(
         # What was said of the file that was read stands on the page; the pack's own records need no such words.
