@@ -265,7 +265,7 @@ unless last_over_time(slaguard_capture_dropped_total[1h] offset 15m)""",
         "5m",
     ),
     Alert(
-        "SlaguardTrafficUnwatched",
+        "SlaguardSidecarNotRecording",
         "sidecar",
         "ticket",
         # Calls that were over five minutes ago should stand in the ledger by now, whatever the recorder says of itself. Where
@@ -279,6 +279,17 @@ time() - slaguard_sidecar_last_recorded_timestamp_seconds < 15 * 60""",
         " minutes will count as not watched. The traffic itself goes on.",
         OVERVIEW,
         "5m",
+    ),
+    Alert(
+        "SlaguardTrafficUnwatched",
+        "sidecar",
+        "ticket",
+        # Half an hour: a minute is told of once its last call has ended, and of another machine once its rows are sealed.
+        "time() - slaguard_traffic_last_timestamp_seconds > 30 * 60",
+        "Nobody has accounted for the calls to {{ $labels.vendor }} for {{ $value | humanizeDuration }}",
+        "Sidecars watched this traffic before and do so no longer, or what they write does not arrive. From then on it is"
+        " neither up nor down: promises are judged by probes where the Agreement has them, and by nothing where not.",
+        OVERVIEW,
     ),
     Alert(
         "SlaguardSidecarRefusing",

@@ -228,6 +228,36 @@ TRUST: Final = (
             ),
         ),
     ),
+    # A sidecar is another target than the agent, of another job: the variables at the top do not choose it.
+    Panel(
+        kind="timeseries",
+        title="Do the sidecars see every call?",
+        description="Calls of your applications that go through sidecars, and (broken lines) those that were passed on without"
+        " being recorded, and why, an hour. All sidecars that are scraped are counted.",
+        low=0,
+        empty="no sidecar is scraped",
+        queries=(
+            Query("3600 * sum(rate(slaguard_sidecar_calls_seen_total[$__rate_interval]))", "calls"),
+            Query(
+                "3600 * sum by (reason) (rate(slaguard_capture_dropped_total[$__rate_interval]))",
+                "not recorded: {{reason}}",
+                dashed=True,
+            ),
+        ),
+    ),
+    Panel(
+        kind="timeseries",
+        title="How do calls through sidecars end?",
+        description="By how they ended on the wire, and requests that a sidecar itself answered with an error, an hour. What a"
+        " vendor's status and answer say is not looked at here.",
+        low=0,
+        stacked=True,
+        empty="no sidecar is scraped",
+        queries=(
+            Query("3600 * sum by (ended) (rate(slaguard_sidecar_calls_total[$__rate_interval]))", "{{ended}}"),
+            Query("3600 * sum by (code) (rate(slaguard_sidecar_refused_total[$__rate_interval]))", "answered with {{code}}"),
+        ),
+    ),
 )
 
 ROWS: Final = (

@@ -17,6 +17,9 @@ def calls(gathered: Gathered, snapshot: Snapshot) -> None:
     telemetry = snapshot.telemetry
     for labels, count in _observed(snapshot).items():
         gathered.put("observations_total", labels, count)
+    for seen in telemetry.traffic:
+        gathered.put("traffic_last_timestamp_seconds", (seen.vendor,), seconds(seen.last_at))
+        gathered.put("traffic_lost_seconds", (seen.vendor,), seconds(seen.lost_ns))
     for probe in telemetry.probes:
         _probe(gathered, probe)
     for row in telemetry.spending:

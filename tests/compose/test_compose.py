@@ -18,16 +18,19 @@ from slaguard.cli import VERBS, run
 from slaguard.cli.deployment import load_config
 from slaguard.config import is_loopback
 from slaguard.spec.load import load
+from slaguard.terms import Source
 from tests.compose.files import AGENT, FOLDER, REPO, compose, dockerfile, found, mounts, services
 from tests.conftest import absent
 
-OURS = ("vendor", "agent")
+OURS = ("vendor", "agent", "sidecar", "client")
+SHARING = ("agent", "sidecar", "client")
+"""Those that share the vendor's network."""
 TAG = re.compile(r"[a-z0-9./-]+:v?\d+\.\d+\.\d+(-[a-z-]+)?\Z")
 
 
 # ── docker-compose.yml ──────────────────────────────────────────────────────────────────────────────────────────────
-def test_the_four_services_are_there_and_every_volume_is_declared() -> None:
-    assert set(services()) == {"vendor", "agent", "prometheus", "grafana"}
+def test_the_six_services_are_there_and_every_volume_is_declared() -> None:
+    assert set(services()) == {"vendor", "agent", "sidecar", "client", "prometheus", "grafana"}
     named = {v.split(":")[0] for s in services().values() for v in s.get("volumes", ()) if not v.startswith(".")}
     assert named == set(compose()["volumes"])
 
@@ -72,9 +75,8 @@ def test_containers_have_no_privileges_a_read_only_root_and_a_healthcheck(servic
 def test_ours_run_as_a_user_of_no_rights_and_write_to_data_alone() -> None:
     for service in OURS:
         assert services()[service]["user"] == "65532:65532"
-    writable = [v for v in services()["agent"]["volumes"] if not v.endswith(":ro")]
-    assert writable == ["data:/data"]
-    assert "volumes" not in services()["vendor"]
+    for service, wanted in (("agent", ["data:/data"]), ("sidecar", ["data:/data"]), ("client", []), ("vendor", [])):
+        assert [v for v in services()[service].get("volumes", ()) if not v.endswith(":ro")] == wanted
 
 
 def test_services_start_in_an_order_that_has_an_end() -> None:
@@ -97,10 +99,18 @@ def test_whom_the_agent_asks_whether_it_is_itself_that_is_away_is_up_before_it_a
     assert inside == [str(control.port)]
 
 
-def test_the_agent_follows_a_restart_of_whose_network_it_shares() -> None:
-    owner = services()["agent"]["network_mode"].removeprefix("service:")
-    assert services()["agent"]["depends_on"][owner]["restart"] is True
-    assert f"docker compose up -d --force-recreate {owner} agent" in (FOLDER / "README.md").read_text()
+def test_whoever_shares_a_network_follows_a_restart_of_its_owner() -> None:
+    owners = {services()[name]["network_mode"].removeprefix("service:") for name in SHARING}
+    assert owners == {"vendor"}
+    for name in SHARING:
+        assert services()[name]["depends_on"]["vendor"]["restart"] is True
+    assert f"docker compose up -d --force-recreate vendor {' '.join(SHARING)}" in (FOLDER / "README.md").read_text()
+
+
+def test_the_sidecar_has_time_to_end_the_calls_under_way() -> None:
+    sidecar = load_config(AGENT / "slaguard.yaml").sidecar
+    assert sidecar is not None
+    assert int(services()["sidecar"]["stop_grace_period"].removesuffix("s")) >= sidecar.grace // 1000 + 10
 
 
 def test_docker_itself_accepts_the_file() -> None:
@@ -125,12 +135,21 @@ def test_the_agents_command_is_a_verb_and_its_configuration_is_mounted_there() -
     assert ["CMD", f'["{verb}",', f'"{option}",', f'"{path}"]'] in dockerfile()
 
 
-def test_the_vendors_command_is_a_program_of_ours_and_its_options_are_known() -> None:
-    one = services()["vendor"]
-    assert one["entrypoint"] == ["python", "-m", "slaguard.providers.simulated"]
-    done = subprocess.run(
-        [sys.executable, *one["entrypoint"][1:], "--help"], capture_output=True, text=True, timeout=30, check=True
-    )
+def test_the_sidecars_command_is_a_verb_and_it_reads_the_agents_own_configuration() -> None:
+    verb, option, path = services()["sidecar"]["command"]
+    assert verb in VERBS
+    assert option == "--config"
+    assert found("sidecar", path) == AGENT / "slaguard.yaml"
+
+
+@pytest.mark.parametrize("service", ["vendor", "client"])
+def test_the_command_of_vendor_and_client_is_a_program_of_ours_whose_options_are_known(service: str) -> None:
+    one = services()[service]
+    program = ["-m", "slaguard.providers.simulated"]
+    if service == "client":
+        program = [str(found("client", one["entrypoint"][1]))]
+    assert one["entrypoint"][0] == "python"
+    done = subprocess.run([sys.executable, *program, "--help"], capture_output=True, text=True, timeout=30, check=True)
     for word in one["command"]:
         assert not word.startswith("--") or word in done.stdout, word
 
@@ -150,9 +169,23 @@ def test_the_configuration_is_accepted_and_fits_the_containers() -> None:
     assert (agreement.name, agreement.vendor) == (config.probes[0].agreement, "Acme AI")
 
 
+def test_the_sidecar_stands_between_the_client_and_the_vendor_and_its_calls_are_evidence() -> None:
+    config = load_config(AGENT / "slaguard.yaml")
+    assert config.sidecar is not None
+    (upstream,) = config.sidecar.upstreams
+    assert config.vendors[upstream.vendor].base_url == f"{upstream.url}/v1"
+    command = services()["client"]["command"]
+    assert command[command.index("--base-url") + 1] == f"http://{config.sidecar.listen}/v1"
+    assert is_loopback(config.sidecar.listen.host)
+    (agreement,) = (load(path).agreement for path in config.agreements)
+    assert upstream.vendor == agreement.vendor
+    sources = {objective.name: objective.source for objective in agreement.objectives}
+    assert sources["uptime"] == (Source.TRAFFIC, Source.PROBE)
+
+
 def test_plain_http_stays_on_the_agents_own_network() -> None:
     config = load_config(AGENT / "slaguard.yaml")
-    assert services()["agent"]["network_mode"] == "service:vendor"
+    assert all(services()[name]["network_mode"] == "service:vendor" for name in SHARING)
     assert all(is_loopback(v.base_url.split("/")[2].rpartition(":")[0]) for v in config.vendors.values())
 
 
@@ -162,8 +195,10 @@ def test_the_agent_is_published_where_it_listens_and_known_by_the_name_that_is_a
     assert services()["vendor"]["ports"] == [f"127.0.0.1:{port}:{port}"]
     (aliases,) = (n["aliases"] for n in services()["vendor"]["networks"].values())
     assert list(config.server.hosts) == aliases
-    (job,) = yaml.safe_load((FOLDER / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
-    assert job["static_configs"] == [{"targets": [f"{aliases[0]}:{port}"]}]
+    assert config.sidecar is not None
+    agent, sidecar = yaml.safe_load((FOLDER / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    assert agent["static_configs"] == [{"targets": [f"{aliases[0]}:{port}"]}]
+    assert sidecar["static_configs"] == [{"targets": [f"{aliases[0]}:{config.sidecar.admin.port}"]}]
     assert config.control is not None
     assert config.control.host in services()
 

@@ -8,7 +8,16 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-from slaguard.evaluation.snapshot import Histogram, ProbeTelemetry, Snapshot, Spending, Standing, Telemetry, Which
+from slaguard.evaluation.snapshot import (
+    Histogram,
+    ProbeTelemetry,
+    Snapshot,
+    Spending,
+    Standing,
+    Telemetry,
+    TrafficTelemetry,
+    Which,
+)
 from slaguard.records import Observation, Record, Score
 from slaguard.spec.load import load
 from slaguard.spec.model import Agreement
@@ -65,6 +74,7 @@ TELEMETRY = Telemetry(
         Spending("Acme AI", "probe", "EUR", Decimal("1.234567"), Decimal("5.00")),
         Spending("Acme AI", "judge", "EUR", Decimal(0), None),
     ),
+    traffic=(TrafficTelemetry(vendor="Acme AI", last_at=NOW - 2 * MINUTE, lost_ns=3 * MINUTE, lost_at=NOW - 20 * MINUTE),),
     last_append_at=NOW - MINUTE,
     reload_successful=True,
     reload_success_at=NOW - DAY,

@@ -34,6 +34,7 @@ ASKED_FOR = {
     "SlaguardBudgetExhausted": "ticket",
     "SlaguardCaptureDropping": "ticket",
     "SlaguardSidecarRecorderDown": "ticket",
+    "SlaguardSidecarNotRecording": "ticket",
     "SlaguardTrafficUnwatched": "ticket",
     "SlaguardSidecarRefusing": "ticket",
     "SlaguardSidecarReloadFailed": "ticket",
@@ -126,8 +127,9 @@ SPOILT = {
     "a scrape that failed is told as calls that are not recorded": ("CaptureDropping", "[1h] offset 15m", "[1m] offset 15m"),
     "a recorder's restart is told": ("SidecarRecorderDown", "for: 5m", "for: 1m"),
     "a disk that is full is overlooked": ("SidecarRecorderDown", "slaguard_sidecar_recorder_trouble == 1", "vector(0) == 1"),
-    "a quiet application is told as unwatched": ("TrafficUnwatched", "[10m] offset 5m", "[60m] offset 5m"),
-    "calls that are just over are told as unwatched": ("TrafficUnwatched", "< 15 * 60", "< 9 * 60"),
+    "a quiet application is told as unwatched": ("SidecarNotRecording", "[10m] offset 5m", "[60m] offset 5m"),
+    "calls that are just over are told as unwatched": ("SidecarNotRecording", "< 15 * 60", "< 9 * 60"),
+    "a minute that is told late is told as unwatched": ("TrafficUnwatched", "> 30 * 60", "> 5 * 60"),
     "a vendor that is not reached is told as a refusal": ("SidecarRefusing", 'code!~"502|504"', 'code!=""'),
     "a first refusal is overlooked": ("SidecarRefusing", "[1h] offset 15m", "[1h]"),
 }
@@ -187,7 +189,12 @@ def inhibited() -> list[tuple[dict[str, Any], dict[str, Any], list[str]]]:
 
 def test_a_final_breach_and_a_deadline_are_never_held_back() -> None:
     held = {target["alert"] for _, target, _ in inhibited()}
-    assert held == {"SlaguardEvidenceInsufficient", "SlaguardReloadFailed"}
+    assert held == {
+        "SlaguardEvidenceInsufficient",
+        "SlaguardReloadFailed",
+        "SlaguardCaptureDropping",
+        "SlaguardSidecarNotRecording",
+    }
 
 
 def test_an_alert_holds_back_another_only_by_labels_that_both_have() -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import promql_parser as promql
 
+from slaguard_exporters._catalogue import SIDECAR
 from tests.grafana.promql import carried, filled, labels_of, metric_of, names, parts, selectors, variables
 
 Json = dict[str, Any]
@@ -22,6 +23,7 @@ UNITS: Final = frozenset({"percentunit", "s", "short", "locale", "none", "dateTi
 NOW: Final = re.compile(r"now(-\d+[smhdwMy])?(/[dwMy])?\Z")
 LEGEND: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 LABEL_VALUES: Final = re.compile(r"label_values\((.*), (\w+)\)\Z")
+OF_SIDECARS: Final = frozenset(metric.name for metric in SIDECAR)
 MONEY: Final = frozenset({"slaguard_service_credit_amount", "slaguard_spend_total", "slaguard_budget_limit_amount"})
 
 
@@ -214,10 +216,13 @@ def target_legend(board: Json) -> Iterator[str]:
 
 
 def target_job_and_instance(board: Json) -> Iterator[str]:
+    """The variables are about agents: a sidecar is a target of another job, and is never chosen by them."""
     for where, tree in trees(board):
         for selector in selectors(tree):
             used = {matcher.name for matcher in selector.matchers.matchers}
-            if not used >= {"job", "instance"}:
+            if OF_SIDECARS & {*names(selector)}:
+                yield from (f"{where}: {name} would hide every sidecar" for name in sorted(used & {"job", "instance"}))
+            elif not used >= {"job", "instance"}:
                 yield f"{where}: {selector.name} is not narrowed to the job and instance chosen"
 
 

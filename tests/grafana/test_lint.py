@@ -78,6 +78,7 @@ BITES: list[tuple[str, Change]] = [
     ("target_names", expr("timeseries", f"max by (sla, objective) (slaguard_probe_duration_seconds{{{WHO}}})")),
     ("target_legend", lambda b: panel(b, "timeseries")["targets"][0].update(legendFormat="{{customer}}")),
     ("target_job_and_instance", expr("timeseries", 'max by (sla, objective) (slaguard_objective_events{job=~"$job"})')),
+    ("target_job_and_instance", expr("timeseries", 'sum(rate(slaguard_sidecar_calls_seen_total{job=~"$job"}[1m]))')),
     ("money_by_currency", expr("stat", f"sum by (currency) (slaguard_service_credit_amount{{{WHO}}})")),
     ("money_by_currency", expr("stat", f'sum by (sla) (slaguard_service_credit_amount{{{WHO}, currency=~"$currency"}})')),
     ("no_absolute_time", lambda b: b["time"].update({"from": "2026-10-01T00:00:00Z"})),

@@ -20,6 +20,7 @@ from slaguard_exporters.rules import Rules
 from tests.exporters.real_prometheus import Point, RealPrometheus, real_prometheus, serving, wait_until
 from tests.grafana.lint import LABEL_VALUES, LEGEND, Json, panels
 from tests.grafana.promql import filled
+from tests.grafana.sidecars import CALLS, sidecar
 from tests.grafana.world import Scraped, judged
 
 SCRAPES = 6
@@ -37,9 +38,11 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPrometh
     rules.write_bytes(Rules().generate()["slaguard.yml"])
     with (
         serving(Scraped(time.time_ns).answer) as address,
-        real_prometheus(folder, {"slaguard": address}, rules=[rules]) as running,
+        serving(sidecar()) as beside,
+        real_prometheus(folder, {"slaguard": address, "slaguard-sidecar": beside}, rules=[rules]) as running,
     ):
         running.wait_for(f"count_over_time(slaguard_build_info[1m]) >= {SCRAPES}")
+        running.wait_for(f"count_over_time(slaguard_sidecar_build_info[1m]) >= {SCRAPES}")
         yield running
 
 
@@ -166,6 +169,14 @@ def test_no_series_is_told_twice(prometheus: RealPrometheus) -> None:
             legend = query.target["legendFormat"]
             names = [tuple(point.labels.get(label) for label in LEGEND.findall(legend)) for point in query.answer(prometheus)]
             assert not legend or len(set(names)) == len(names), query.where
+
+
+def test_calls_through_a_sidecar_are_counted_whatever_agent_is_chosen(prometheus: RealPrometheus) -> None:
+    seen, dropped = titled(asked(prometheus, "slaguard-overview.json"), "Do the sidecars see every call?")
+    (calls,) = seen.answer(prometheus)
+    assert calls.value == pytest.approx(3600 * CALLS, rel=0.6)
+    lost = {point.labels["reason"]: point.value for point in dropped.answer(prometheus)}
+    assert lost["queue"] > 0 == lost["stop"]
 
 
 # ── content ─────────────────────────────────────────────────────────────────────────────────────────────────────────
