@@ -119,6 +119,10 @@ class Chunked(Framing):
         """As `Framing.take`: of a line that is not whole, what can be the beginning of one is passed on."""
         start, stop = at, len(data)
         while at < stop and not self.done:
+            if self._at is _At.SIZE and not self._line:
+                at = self._take_whole_chunks(data, at)
+                if at == stop:
+                    break
             if self._at is _At.DATA:
                 at += self._take_data(data, at)
                 continue
@@ -130,6 +134,18 @@ class Chunked(Framing):
             at = found or stop
         self.end = at
         return data[start:at]
+
+    def _take_whole_chunks(self, data: bytes, at: int) -> int:
+        """Go on by the chunks that are there whole, as most are that hold an event; return where the next one begins."""
+        while (size := self._size.match(data, at)) is not None:
+            begin = size.end()
+            end = begin + int(size[1], 16)
+            if end == begin or data[end : end + 2] != b"\r\n" or begin - at > _MOST_LINE:
+                break
+            if self.payload is not None:
+                self.payload.append(data[begin:end])
+            at = end + 2
+        return at
 
     def _take_data(self, data: bytes, at: int) -> int:
         """Go on by bytes of a chunk; return how many."""

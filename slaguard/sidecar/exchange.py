@@ -97,8 +97,8 @@ class Exchange:
     """From a request's head to the end of its answer, or to whatever ended it before."""
 
     __slots__ = (
-        "_answer", "_client", "_closing", "_connecting", "_core", "_head", "_head_ns", "_interim", "_is_over", "_partial",
-        "_queued", "_queued_bytes", "_since", "_slow_since", "_vendor", "_vendor_is_slow", "_vendor_stays", "call",
+        "_answer", "_client", "_closing", "_connecting", "_core", "_head", "_head_ns", "_interim", "_is_over", "_now",
+        "_partial", "_queued", "_queued_bytes", "_since", "_slow_since", "_vendor", "_vendor_is_slow", "_vendor_stays", "call",
         "question_done",
     )  # fmt: skip
 
@@ -114,6 +114,7 @@ class Exchange:
         self._partial = b""
         self._head_ns: int | None = None
         self._interim = 0
+        self._now = 0
         self._answer: Framing | None = None
         self._closing = False
         self._is_over = False
@@ -229,6 +230,7 @@ class Exchange:
     def from_vendor(self, data: bytes) -> None:
         """Take bytes of the answer."""
         self._since = self._core.tick
+        self._now = 0
         if self._answer is not None:
             self._pass_on(b"", data, 0)
         else:
@@ -237,7 +239,7 @@ class Exchange:
     def _take_heads(self, data: bytes) -> None:
         """Pass on interim answers; begin the answer once its head is whole."""
         if self._head_ns is None:
-            self._head_ns = self._core.clock.read().mono_ns
+            self._head_ns = self._moment()
         if self._partial:
             data = self._partial + data
         at = 0
@@ -303,10 +305,16 @@ class Exchange:
         call = self.call
         call.answer.take(piece)
         if len(call.marks) < MARKS:
-            now = self._core.clock.read().mono_ns
+            now = self._moment()
             call.marks.append((call.answer.size, now))
             if call.first_body_ns is None:
                 call.first_body_ns = now
+
+    def _moment(self) -> int:
+        """Return when the bytes came that are looked at: one reading of the clock for all that is done with them."""
+        if not self._now:
+            self._now = self._core.clock.read().mono_ns
+        return self._now
 
     @staticmethod
     def _shown(framing: Framing, piece: bytes) -> bytes:
@@ -345,6 +353,7 @@ class Exchange:
     def vendor_closed(self, *, reset: bool) -> None:
         """The vendor has ended: its answer, or before it."""
         self._vendor = None
+        self._now = 0
         word = "reset" if reset else "closed"
         if isinstance(self._answer, UntilClose) and not reset:
             self._complete(surplus=True)
@@ -410,6 +419,6 @@ class Exchange:
         self._queued.clear()
         call = self.call
         call.ended, call.detail = ended, detail
-        call.ended_ns = self._core.clock.read().mono_ns
+        call.ended_ns = self._moment() if ended is Ended.COMPLETE else self._core.clock.read().mono_ns
         if ended is not Ended.UNREACHED:  # told once it is known whose network it is
             self._core.over(call)

@@ -253,7 +253,7 @@ def _answer_framing(fields: Fields, status: int, method: bytes) -> Framing | Non
     """Return how the body ends (RFC 9112 §6.3); a coding wins over a length, which is then not forwarded."""
     if status == 101:
         raise Refused(502, "the vendor switched to a protocol that nobody asked for")
-    lengths = set(fields.lengths)
+    lengths = set(fields.lengths) if fields.lengths else ()
     if len(lengths) > 1 or any(_LENGTH.fullmatch(length) is None for length in lengths):
         raise Refused(502, "the vendor gave no single Content-Length")
     if len(fields.lengths) > 1 or (fields.codings and lengths):
