@@ -4,7 +4,7 @@ Three ratios, each measured in one run with the peer in turns (ABAB…), medians
 
 * records acknowledged per second by the row log (checked, hashed, FULL, group commit) against SQLite in WAL mode with
   synchronous=NORMAL and a commit for each row, once given records and once given finished bytes;
-* the same in CPU time per record;
+* the same in CPU time per record, also for calls given as their fields, as a sidecar does;
 * answering Counts over a million calls against DuckDB's own GROUP BY over the same columns.
 
     .venv/bin/python benchmarks/ledger.py [--records N] [--calls N] [--turns N] [--out FILE]
@@ -24,8 +24,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from dataclasses import fields as fields_of
 from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
 import duckdb
 
@@ -40,6 +42,7 @@ from slaguard.terms import Attribution, Outcome, Source
 START = 1_790_000_000 * NS
 MONTH = (START, START + 30 * 86_400 * NS)
 KNOWN = START * 2
+FIELDS: Final = tuple(f.name for f in fields_of(Observation) if f.name != "attributes")
 
 
 class Wall:
@@ -108,6 +111,21 @@ def calls(count: int) -> Iterator[Observation]:
         )
 
 
+def fields(count: int) -> Iterator[dict[str, Any]]:
+    """Yield calls as a sidecar writes them down: their fields alone, ids that are counted, one attribute."""
+    for i, call in enumerate(calls(count)):
+        found = {name: value for name in FIELDS if (value := getattr(call, name)) is not None}
+        yield found | {
+            "id": f"sidecar-4f1d22a07c3be915/{i}",
+            "via": "sidecar",
+            "outcome": call.outcome.value,
+            "attribution": call.attribution.value,
+            "source": call.source.value,
+            "scheduled_at": call.sent_at,
+            "attributes": {"endpoint": "POST /v1/chat/completions"},
+        }
+
+
 # ── on disk ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def row_log(records: list[Observation], batch: int, home: Path) -> Turn:
     """Append in batches; each is acknowledged before the next one."""
@@ -118,6 +136,17 @@ def row_log(records: list[Observation], batch: int, home: Path) -> Turn:
                 log.append(records[i : i + batch])
 
         return measured(len(records), work)
+
+
+def row_log_of_fields(rows: list[dict[str, Any]], batch: int, home: Path) -> Turn:
+    """Append calls as their fields in batches."""
+    with RowLog.open(home / "ledger", clock=Wall()) as log:
+
+        def work() -> None:
+            for i in range(0, len(rows), batch):
+                log.append_observations(rows[i : i + batch])
+
+        return measured(len(rows), work)
 
 
 def row_per_commit(records: list[Observation], home: Path, *, finished: bool) -> Turn:
@@ -140,7 +169,10 @@ def row_per_commit(records: list[Observation], home: Path, *, finished: bool) ->
 
 def ingest(records: list[Observation], turns: int) -> dict[str, list[Turn]]:
     """Take turns: the row log in small and large batches, and both peers."""
+    rows = list(fields(len(records)))
     work: dict[str, Callable[[Path], Turn]] = {
+        "row log, calls as fields, 200 a commit": lambda home: row_log_of_fields(rows, 200, home),
+        "row log, calls as fields, 5,000 a commit": lambda home: row_log_of_fields(rows, 5000, home),
         "row log, 200 a commit": lambda home: row_log(records, 200, home),
         "row log, 5,000 a commit": lambda home: row_log(records, 5000, home),
         "SQLite NORMAL, a row a commit, from records": lambda home: row_per_commit(records, home, finished=False),
