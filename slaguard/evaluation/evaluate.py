@@ -224,9 +224,7 @@ def _result(row: Row, agreement: Agreement, period: ResolvedPeriod, *, closed: b
 
 
 def _source_part(m: Measurement, *, used: bool) -> SourcePart:
-    return SourcePart(
-        source=m.source, used=used, coverage=m.coverage, n=m.n, bad=m.bad, calls=m.calls, unmeasured=m.unmeasured
-    )
+    return SourcePart(source=m.source, used=used, coverage=m.coverage, n=m.n, bad=m.bad, calls=m.calls, unmeasured=m.unmeasured)
 
 
 def _finite(value: Fraction | None) -> Fraction | None:

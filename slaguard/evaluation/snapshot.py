@@ -103,6 +103,8 @@ class TrafficTelemetry:
     """How much of the last 24 hours lies in minutes in which calls were left out or lost."""
     lost_at: int | None = None
     """The end of the last such minute."""
+    copied: bool = False
+    """Whether the ledger holds segments that are copied to it, which are as old as their last sealing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class ClaimInputs:
     """The Agreement as its file stands; copied into the pack."""
     records: pd.DataFrame
     companions: tuple[Companion, ...] = ()
-    """The grades, the coverage, the tallies of traffic and the probe plan: what stands beside the Observations and is needed to evaluate again."""
+    """What stands beside the Observations and is needed to evaluate again: grades, coverage, tallies of traffic, probe plan."""
     facts: tuple[Fact | Incident, ...] = ()
     golden_classes: Mapping[str, str] = field(default_factory=dict)
     """The class of each agreed question, by its id."""

@@ -13,6 +13,8 @@ STALE_AFTER = 3
 """A probe is late when nothing came of it for this many of its intervals, as in the alert SlaguardProbeStale."""
 UNSEEN_AFTER = 10 * 60 * NS
 """Traffic that nobody accounted for so long is told, nanoseconds; a minute is accounted for when its last call has ended."""
+COPIED_AFTER = 150 * 60 * NS
+"""The same where segments are copied here: they are made every hour unless somebody says otherwise."""
 FAILING_FROM = 3
 """So many calls in a row without an answer are told."""
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
@@ -71,7 +73,7 @@ def troubles(snapshot: Snapshot, not_ready: str | None, now: int) -> tuple[str, 
 def _traffic(one: TrafficTelemetry, now: int) -> Iterator[str]:
     """Say of a vendor's traffic that it is watched no more, or that calls are being lost."""
     vendor = clean(one.vendor, 120)
-    if now - one.last_at > UNSEEN_AFTER:
+    if now - one.last_at > (COPIED_AFTER if one.copied else UNSEEN_AFTER):
         yield (
             f"Traffic of {vendor} was last seen at {_moment(one.last_at, now)}: no sidecar accounts for it since."
             " What is not watched can decide nothing."

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from slaguard.evaluation.result import Evaluation, ObjectiveResult
 from slaguard.evaluation.snapshot import Standing, Which
-from slaguard.reports.sources import sources_line
+from slaguard.reports.sources import source_lines
 from slaguard.reports.words import clean, counted, figure, money, spaced, target, title
 from slaguard.server.bullet import bullet, how_sure
 from slaguard.server.worth import deadline_of, is_late
@@ -39,8 +39,8 @@ class Row:
     why: str
     more: str
     """What would decide an open question; empty where nothing is known to."""
-    sources: str
-    """Which source decided, and what became of the others."""
+    sources: tuple[str, ...]
+    """Which source decided, and what became of the others, a line each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _row(standing: Standing, result: ObjectiveResult, now: int, ident: str) -> R
         credit_note=credit_note,
         why=spaced(clean(result.sentence, 400)),
         more=_more(result, terms),
-        sources=sources_line(result),
+        sources=source_lines(result),
     )
 
 

@@ -43,6 +43,7 @@ class ClientSide(asyncio.Protocol):
         self._searched = 0
         self._since = desk.tick
         self._is_leaving = False
+        self._left_at = 0
         self._is_paused = False
         self.is_slow = False
 
@@ -56,6 +57,7 @@ class ClientSide(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Give bytes to the request they belong to."""
         if self._is_leaving:
+            self._since = self._desk.tick  # it still sends; what it sends is of no use any more
             return
         exchange = self._exchange
         if exchange is not None and not exchange.question_done:
@@ -179,7 +181,7 @@ class ClientSide(asyncio.Protocol):
         self._exchange = None
         self._waiting = b""
         self._is_leaving = True
-        self._since = self._desk.tick
+        self._since = self._left_at = self._desk.tick
         if self._transport is not None and not self._transport.is_closing():
             self.pause(paused=False)
             self._transport.write_eof()
@@ -189,7 +191,8 @@ class ClientSide(asyncio.Protocol):
         """End what has been quiet for too long; called every second."""
         quiet, limits = self._desk.tick - self._since, self._desk.limits
         if self._is_leaving:
-            if quiet > (limits.stall_s if self.is_slow else limits.linger_s):
+            is_stuck = self._desk.tick - self._left_at > limits.question_s and not self.is_slow
+            if is_stuck or quiet > (limits.stall_s if self.is_slow else limits.linger_s):
                 self.close()
         elif self._exchange is not None:
             self._exchange.look()

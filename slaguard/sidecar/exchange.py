@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -19,6 +20,8 @@ _MOST_QUEUED: Final = 64 << 10
 """Bytes of a question that wait for a connection, before the client is read no further."""
 _MOST_INTERIM: Final = 16
 """Answers of 1xx before the answer."""
+_HEAR_OUT_S: Final = 5
+"""How long a question is listened to that can be sent to nobody."""
 _RACE_NS: Final = 1_000_000_000
 _REFUSALS: Final[dict[Ended, tuple[int, str]]] = {
     Ended.NO_ANSWER: (502, "the vendor closed the connection without an answer"),
@@ -98,8 +101,8 @@ class Exchange:
 
     __slots__ = (
         "_answer", "_client", "_closing", "_connecting", "_core", "_head", "_head_ns", "_interim", "_is_over", "_now",
-        "_partial", "_queued", "_queued_bytes", "_since", "_slow_since", "_vendor", "_vendor_is_slow", "_vendor_stays", "call",
-        "question_done",
+        "_partial", "_queued", "_queued_bytes", "_since", "_slow_since", "_unasked", "_vendor", "_vendor_is_slow",
+        "_vendor_stays", "call", "question_done",
     )  # fmt: skip
 
     def __init__(self, core: Core, client: Asking, head: RequestHead, upstream: Upstream, target: bytes) -> None:
@@ -109,6 +112,7 @@ class Exchange:
         self._head = head
         self._vendor: VendorSide | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._unasked: asyncio.Event | None = None
         self._queued: list[bytes] = []
         self._queued_bytes = 0
         self._partial = b""
@@ -178,6 +182,8 @@ class Exchange:
             return None
         self.call.question.take(piece)
         self.question_done = framing.done
+        if framing.done and self._unasked is not None:
+            self._unasked.set()
         return piece
 
     def _end_of_question(self, data: bytes) -> int:
@@ -185,6 +191,8 @@ class Exchange:
         return framing.end if framing is not None and data else 0
 
     def _queue(self, data: bytes) -> None:
+        if self._unasked is not None:
+            return  # there is nobody to send it to
         self._queued.append(data)
         self._queued_bytes += len(data)
         if self._queued_bytes > _MOST_QUEUED:
@@ -208,7 +216,16 @@ class Exchange:
         vendor.write(out)
 
     async def _unreached(self, detail: str) -> None:
-        """Answer the client first; then find out whether it is our own network that is down."""
+        """Hear the question out, answer the client, and then find out whether it is our own network that is down.
+
+        Whoever is not reached was asked something: without the model that was asked for, an outage belongs to none.
+        """
+        self._queued.clear()
+        if not self.question_done:
+            self._unasked = asyncio.Event()
+            self._client.pause(paused=False)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._unasked.wait(), _HEAR_OUT_S)
         if self._is_over:
             return
         self._finish(Ended.UNREACHED, detail)
@@ -244,6 +261,9 @@ class Exchange:
             data = self._partial + data
         at = 0
         while (end := data.find(END, at)) >= 0:
+            if end + 4 - at > MAX_HEAD or self._interim > _MOST_INTERIM:
+                self._end(Ended.MALFORMED, "head")
+                return
             try:
                 answer = read_answer(data[at : end + 4], self._head.method)
             except Refused:
@@ -259,7 +279,7 @@ class Exchange:
             if self._head.minor == b"1":
                 self._client.write(answer.forwarded(closing=False))
         self._partial = data[at:]
-        if len(self._partial) > MAX_HEAD or self._interim > _MOST_INTERIM:
+        if len(self._partial) > MAX_HEAD:
             self._end(Ended.MALFORMED, "head")
 
     def _begin_answer(self, answer: AnswerHead, data: bytes, at: int) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from slaguard.evaluation.snapshot import Snapshot
+from slaguard.records import NS
 from tests.reports.browser import Tab, look
-from tests.server.test_page import hostile
-from tests.server.world import NOW, FakeBoard, standing_server
+from tests.server.test_page import hostile, traffic
+from tests.server.world import NOW, FakeBoard, standing_server, with_telemetry
 
 pytestmark = pytest.mark.browser
 WIDTHS = (1280, 1000, 720, 360)
-BOARDS = ("good", "hostile", "empty", "waiting")
+BOARDS = ("good", "sidecar", "hostile", "empty", "waiting")
 TOO_SMALL = """
 [...document.querySelectorAll('p, td, th, li, small, dt, dd, a')].filter(one => one.getBoundingClientRect().width > 2)
   .filter(one => parseFloat(getComputedStyle(one).fontSize) < 12).length
@@ -45,6 +46,7 @@ def boards() -> dict[str, FakeBoard]:
     """Return what is looked at."""
     return {
         "good": FakeBoard(),
+        "sidecar": FakeBoard(shown=with_telemetry(traffic=(traffic(last_at=NOW - 3600 * NS, lost_at=NOW - NS),))),
         "hostile": FakeBoard(shown=hostile(), reason="<b>not</b> ready"),
         "empty": FakeBoard(shown=Snapshot(NOW, ()), loaded=[]),
         "waiting": FakeBoard(shown=Snapshot(NOW, ())),
@@ -103,7 +105,7 @@ def test_no_request_leaves_no_script_runs_and_the_policy_blocks_nothing_of_ours(
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_text_stays_readable(seen: dict[Any, Any], width: int) -> None:
-    assert seen["good", width]["small"] == 0
+    assert [seen[name, width]["small"] for name in ("good", "sidecar")] == [0, 0]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from slaguard.evaluation.result import CreditsPart, DeadlinePart
-from slaguard.evaluation.snapshot import Snapshot, Standing, Telemetry, Which
-from slaguard.records import NS
+from slaguard.evaluation.snapshot import Snapshot, Standing, Telemetry, TrafficTelemetry, Which
+from slaguard.records import MINUTE, NS
 from slaguard.reports.words import NARROW
 from slaguard.server.page import Page, page, render_board
 from slaguard.server.worth import at_stake, claimable
@@ -151,6 +151,16 @@ def test_what_is_at_stake_stands_in_the_row_that_decides_it() -> None:
     assert group.rows[1].credit == "–"
 
 
+def test_a_row_says_which_source_decided_and_what_became_of_the_other() -> None:
+    rows = {(g.vendor, r.name): plain(" · ".join(r.sources)) for g in content().sections[0].groups for r in g.rows}
+    assert rows["Borealis", "Uptime"] == (
+        "decided by traffic: 8,928 calls, 100 % of the time watched · probes, not used: none asked"
+    )  # fmt: skip
+    assert rows["Acme AI", "Uptime"] == "decided by probes: 8,904 of 8,904 asked · traffic, not used: none seen"
+    assert rows["Acme AI", "Accuracy"] == "decided by probes: 8,904 of 8,904 asked"
+    assert rows["Acme AI", "Hallucination"].startswith("figure from probes: "), "nothing was decided"
+
+
 def test_broken_promises_come_first() -> None:
     closed = content().sections[0]
     assert [group.broken for group in closed.groups] == [True, True, False]
@@ -175,6 +185,39 @@ def test_without_probes_the_page_does_not_claim_to_watch() -> None:
     assert found.status == "3 vendors · no probe runs here"
     assert figures(found)["we watched"][-1] == "no probe runs here"
     assert found.troubles == ()
+
+
+def traffic(**changes: int) -> TrafficTelemetry:
+    """Return the telemetry of a sidecar that is up."""
+    return TrafficTelemetry(**{"vendor": "Borealis", "last_at": NOW - MINUTE, **changes})  # type: ignore[arg-type]
+
+
+def test_the_head_says_until_when_traffic_was_seen() -> None:
+    found = content(with_telemetry(traffic=(traffic(), traffic(last_at=NOW - 3 * MINUTE))))
+    assert found.status == "watching 3 vendors · last probe 40 seconds ago · traffic seen until 08:59 UTC"
+    assert found.troubles == ()
+    alone = content(replace(snapshot(), telemetry=Telemetry(traffic=(traffic(last_at=at(11, 17, 10)),))), now=NOW)
+    assert alone.status == "watching 3 vendors · no probe runs here · traffic seen until 2026-11-17 09:00 UTC"
+
+
+def test_a_sidecar_that_is_gone_is_told_with_the_moment_it_was_last_seen() -> None:
+    assert content(with_telemetry(traffic=(traffic(last_at=NOW - 10 * MINUTE),))).troubles == ()
+    [line] = content(with_telemetry(traffic=(traffic(last_at=NOW - 11 * MINUTE),))).troubles
+    assert line.startswith("Traffic of Borealis was last seen at 08:49 UTC: no sidecar accounts for it since.")
+
+
+def test_what_another_host_publishes_may_be_as_old_as_its_last_segment() -> None:
+    for minutes, lines in ((149, 0), (151, 1)):
+        one = replace(traffic(last_at=NOW - minutes * MINUTE), copied=True)
+        assert len(content(with_telemetry(traffic=(one,))).troubles) == lines
+
+
+def test_calls_that_are_being_lost_are_told_for_a_while() -> None:
+    [line] = content(with_telemetry(traffic=(traffic(lost_ns=7 * MINUTE, lost_at=NOW - 2 * MINUTE),))).troubles
+    assert line == (
+        "Calls to Borealis are being lost, the last before 08:58 UTC: 7 minutes of the last 24 hours count as not watched."
+    )  # fmt: skip
+    assert content(with_telemetry(traffic=(traffic(lost_ns=7 * MINUTE, lost_at=NOW - 60 * MINUTE),))).troubles == ()
 
 
 def test_a_refused_configuration_is_told() -> None:
@@ -266,7 +309,9 @@ def hostile() -> Snapshot:
         late = DeadlinePart(type="notify", due=None, act_by=None, local=None, anchor=HOSTILE, reason=HOSTILE)
         standings.append(altered(standing, agreement=who, objectives=results, deadlines=(late,)))
     probe = replace(PROBE, name=HOSTILE, last_at=at(11, 1))
-    return Snapshot(NOW, tuple(standings), replace(with_telemetry().telemetry, probes=(probe,), reload_successful=False))
+    gone = TrafficTelemetry(vendor=HOSTILE, last_at=at(11, 1), lost_at=NOW)
+    telemetry = replace(with_telemetry().telemetry, probes=(probe,), traffic=(gone,), reload_successful=False)
+    return Snapshot(NOW, tuple(standings), telemetry)
 
 
 def test_foreign_text_is_text() -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final, Self
 
@@ -40,12 +38,13 @@ class Wire:
         self.is_usable = True
 
     @classmethod
-    async def open(cls, port: int, *, receive: int | None = None) -> Wire:
-        """Connect; `receive`: how many bytes the kernel may keep for a client that does not read."""
+    async def open(cls, port: int, *, kernel: int | None = None) -> Wire:
+        """Connect; `kernel`: how many bytes it may keep on this side, each way (None: as many as it likes)."""
         sock = socket.socket()
         sock.setblocking(False)
-        if receive is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+        if kernel is not None:
+            for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                sock.setsockopt(socket.SOL_SOCKET, option, kernel)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await asyncio.get_running_loop().sock_connect(sock, (LOOPBACK, port))
         return cls(sock)
@@ -172,8 +171,8 @@ async def until(true: Callable[[], bool], what: str) -> None:
         AssertionError: it never was.
 
     """
-    for _ in range(int(PATIENCE / 0.005)):
+    for turn in range(int(PATIENCE / 0.005)):
         if true():
             return
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.0005 if turn < 20 else 0.005)
     raise AssertionError(f"waited in vain: {what}")

@@ -16,7 +16,20 @@ from tests.sidecar.wire_vendor import Do, Part, Pause, Step
 
 Fields = list[tuple[bytes, bytes]]
 Rng = random.Random
-WORDS: Final = ("claim", "uptime", "Größe", "naïve", "日本語", "🙂", "crédit", "\u2028", '"quoted"', "back\\slash", "Ω", "ｆｕｌｌ")
+WORDS: Final = (
+    "claim",
+    "uptime",
+    "Größe",
+    "naïve",
+    "日本語",
+    "🙂",
+    "crédit",
+    "\u2028",
+    '"quoted"',
+    "back\\slash",
+    "Ω",
+    "ｆｕｌｌ",
+)
 MIB: Final = 1 << 20
 _ENDINGS: Final = (Do.CLOSE, Do.RESET)
 
@@ -220,7 +233,9 @@ def broken_off(d: Draft) -> None:
 
 
 def trailers(d: Draft) -> None:
-    lines = b"".join(d.rng.sample([b"X-Checksum: 1f\r\n", b"x-checksum:2e\r\n", b"Server-Timing: a;dur=1\r\n", b"X-Empty:\r\n"], 3))
+    lines = b"".join(
+        d.rng.sample([b"X-Checksum: 1f\r\n", b"x-checksum:2e\r\n", b"Server-Timing: a;dur=1\r\n", b"X-Empty:\r\n"], 3)
+    )
     d.fields.append((b"Trailer", b" X-Checksum, Server-Timing"))
     d.chunks(cut(d.rng, answer_json(d.rng, d.token), 5), lines)
 
@@ -283,7 +298,9 @@ def odd_fields(d: Draft) -> None:
 
 def interim(d: Draft) -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nlink:</b>\r\n\r\n"
-    d.before = [hints, *([Pause(0.001), hints] if d.rng.random() < 0.4 else [])]
+    d.before = [hints]
+    if d.rng.random() < 0.4:
+        d.before += [Pause(0.001), hints]
     d.rng.choice((json_length, sse))(d)
 
 
@@ -368,8 +385,9 @@ def _ask_fields(rng: Rng, token: int) -> Fields:
     """Return the fields of a request: some repeated, some oddly spelt, some between two neighbours alone."""
     pool: Fields = [
         (b"Authorization", b" Bearer sk-%d" % token), (b"authorization", b"Bearer second"), (b"Accept", b" */*"),
-        (b"accept-ENCODING", b" gzip, deflate, br"), (b"User-Agent", b""), (b"X-Latin", b" \xe9\xff"), (b"Cookie", b" a=b; c=d"),
-        (b"Cookie", b" e=f"), (b"X-Stainless-Retry-Count", b" 0"), (b"Content-Type", b" application/json"), (b"Range", b" bytes=0-"),
+        (b"accept-ENCODING", b" gzip, deflate, br"), (b"User-Agent", b""), (b"X-Latin", b" \xe9\xff"),
+        (b"Cookie", b" a=b; c=d"), (b"Cookie", b" e=f"), (b"Range", b" bytes=0-"),
+        (b"X-Stainless-Retry-Count", b" 0"), (b"Content-Type", b" application/json"),
         (b"Connection", b" keep-alive"), (b"TE", b" trailers"), (b"Keep-Alive", b" 5"), (b"Proxy-Connection", b" keep-alive"),
         (b"Connection", b" X-Own"), (b"X-Own", b" gone"), (b"X-Blank", b" \t "), (b"Via", b" 1.0 a"), (b"Forwarded", b" for=b"),
     ]  # fmt: skip

@@ -142,5 +142,3 @@ def sidecar_to(
     finally:
         sidecar.stop()
     assert not sidecar.troubles, sidecar.troubles
-
-

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from slaguard.sidecar.call import Ended
+from tests.providers.test_tls import NOW, Authority
 from tests.sidecar.clients import Sending, Wait, Wire, ask, get
 from tests.sidecar.corpus import KINDS, MIB, Case, Draft, Rng, cases, finished, json_length, target_of, upload_of
 from tests.sidecar.framing import Answer, End, Head, read
 from tests.sidecar.playing import Stage, answer_differences, request_differences
 from tests.sidecar.running import Sidecar, sidecar_to, upstream
+from tests.sidecar.tls_front import tls_before
 from tests.sidecar.wire_vendor import Do, Part, Request, Script, WireVendor, by_book, running
 
 SEED = 20_260_303
@@ -52,11 +56,34 @@ def test_no_byte_of_any_exchange_is_changed_and_every_call_says_what_it_was(coun
     assert stage.connections < count / 3  # most are used again
 
 
+def test_no_byte_is_changed_on_the_way_to_a_vendor_that_speaks_tls(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("the openssl command is not installed, so no certificates can be made")
+    authority = Authority(tmp_path)
+    stage = Stage()
+    whole = [case for case in cases(600, SEED) if Do.RESET not in case.script]  # TLS has no reset of its own
+    with running(stage.vendor), tls_before(stage.vendor, authority.certificate("vendor", "IP:127.0.0.1", *NOW)) as port:
+        authority_of_vendor = f"127.0.0.1:{stage.vendor.port}"
+        with sidecar_to(upstream(port, tls=True, authority=authority_of_vendor), trust=authority.trust()) as sidecar:
+
+            async def play() -> None:
+                await stage.play(whole, sidecar.port)
+                await sidecar.watcher.settled()
+
+            asyncio.run(play())
+            stage.compare_calls(sidecar.watcher.over)
+    assert stage.troubles == []
+    assert len(stage.played) == len(whole)
+
+
 def test_the_corpus_has_what_it_promises() -> None:
     every = list(cases(1_500, SEED))
     said = b"".join(case.sent + b"".join(step for step in case.script if isinstance(step, bytes)) for case in every)
-    for words in (b"data: [DONE]\r\n\r\n", b"data: [DONE]\n\n", b": keep-alive\n", b"\x1f\x8b\x08", b"Set-Cookie", b"set-cookie: c", b"\xff",
-                  b"103 Early", b"100-continue", b"0\r\nX-Checksum: 1f\r\n", b";seq=1\r\n", b"X-Empty:\r\n", b"HTTP/1.0 200"):  # fmt: skip
+    promised = (
+        b"data: [DONE]\r\n\r\n", b"data: [DONE]\n\n", b": keep-alive\n", b"\x1f\x8b\x08", b"Set-Cookie", b"set-cookie: c",
+        b"\xff", b"103 Early", b"100-continue", b"0\r\nX-Checksum: 1f\r\n", b";seq=1\r\n", b"X-Empty:\r\n", b"HTTP/1.0 200",
+    )  # fmt: skip
+    for words in promised:
         assert words in said, words
     assert {case.answer.end for case in every} == {End.COMPLETE, End.CLOSED, End.CUT, End.RESET}
     assert {204, 304, 400, 429, 500, 503, 529} <= {case.answer.status for case in every}
@@ -80,7 +107,7 @@ SENT = (
         (b"b=2", b"b=2\r\nVia: sidecar", "fields"),
         (b"3\r\nabc\r\n2\r\nde", b"5\r\nabcde", "chunk ends"),
         (b"3\r\nabc", b"03\r\nabc", "body"),
-        (b"abc", b"abd", "body"),
+        (b"abc", b"abx", "body"),
         (b"0\r\n\r\n", b"", "ended"),
         (b"HTTP/1.1 200", b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200", "interim"),
     ],
@@ -161,7 +188,9 @@ def test_a_prefix_is_taken_off_and_a_base_put_before_and_all_else_stays(between:
 def test_a_client_of_http_1_0_gets_what_chunks_hold_and_the_end_of_the_connection(between: Between) -> None:
     body = b"5;x=1\r\nfirst\r\n1\r\n,\r\n6\r\nsecond\r\n0\r\nX-Sum: 1\r\n\r\n"
     head = b"HTTP/1.1 200 OK\r\nA: 1\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\na: 2\r\n\r\n"
-    got = between.ask(b"GET /old HTTP/1.0\r\nHost: sidecar.test\r\n\r\n", [head, *(body[at : at + 1] for at in range(len(body)))])
+    got = between.ask(
+        b"GET /old HTTP/1.0\r\nHost: sidecar.test\r\n\r\n", [head, *(body[at : at + 1] for at in range(len(body)))]
+    )
     assert got.head is not None
     assert got.head.fields == ((b"A", b"1"), (b"a", b"2"), (b"Connection", b"close"))
     assert (got.body, got.end) == (b"first,second", End.CLOSED)

@@ -21,7 +21,7 @@ from slaguard.sidecar.route import Routes
 from tests.sidecar.clients import Wire, ask, get
 from tests.sidecar.framing import End
 from tests.sidecar.running import sidecar_to, upstream
-from tests.sidecar.wire_vendor import LOOPBACK, Do, Gate, Part, Script, WireVendor, by_book, running
+from tests.sidecar.wire_vendor import LOOPBACK, Do, Gate, Part, Pause, Script, WireVendor, by_book, running
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -69,6 +69,21 @@ def _once(*upstreams: Any, requests: bytes = get("/x"), **options: Any) -> tuple
 def test_a_vendor_that_is_not_reached_is_said_to_the_client_and_to_the_watcher(options: dict[str, Any], detail: str) -> None:
     status, call = _once(upstream(_free_port(), **options))
     assert (status, call.ended, call.detail, call.sent_ns) == (502, Ended.UNREACHED, detail, None)
+
+
+def test_what_was_asked_is_known_although_nobody_was_reached() -> None:
+    with sidecar_to(upstream(_free_port()), keep_bodies=True) as sidecar:
+
+        async def run() -> int:
+            async with _wires(sidecar.port) as (wire,):
+                head = get("/x", "Content-Length: 17", method="POST")
+                answer = await wire.ask([head, Pause(0.2), b'{"model":', Pause(0.2), b'"large"}'])
+                await sidecar.watcher.settled()
+                return answer.status
+
+        assert asyncio.run(run()) == 502
+        (call,) = sidecar.watcher.over
+        assert (call.ended, call.question.first) == (Ended.UNREACHED, b'{"model":"large"}')
 
 
 def test_a_vendor_that_takes_no_connection_in_time_is_not_reached() -> None:

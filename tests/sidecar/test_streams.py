@@ -6,14 +6,15 @@ No clock decides here: the vendor sends its next piece only once the client has 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from slaguard.sidecar.call import Ended
-from tests.sidecar.clients import Sending, Wire, ask, get, until
+from tests.sidecar.clients import Wire, ask, get, until
 from tests.sidecar.corpus import MIB
 from tests.sidecar.framing import End
 from tests.sidecar.running import Sidecar, sidecar_to, upstream
@@ -33,6 +34,11 @@ class Between:
     vendor: WireVendor
     sidecar: Sidecar
     scripts: dict[str, Script]
+
+    @property
+    def sent(self) -> int:
+        """Bytes that the vendor's kernel took."""
+        return sum(line.sent for line in self.vendor.lines)
 
     def line_of(self, target: str) -> Line | None:
         """Return the vendor's connection on which a target was asked for."""
@@ -58,7 +64,10 @@ class Between:
 @pytest.fixture(scope="module")
 def between() -> Iterator[Between]:
     scripts: dict[str, Script] = {}
-    with running(WireVendor(by_book(lambda request: scripts[request.target]))) as vendor, sidecar_to(upstream(vendor.port)) as sidecar:
+    with (
+        running(WireVendor(by_book(lambda request: scripts[request.target]))) as vendor,
+        sidecar_to(upstream(vendor.port)) as sidecar,
+    ):
         yield Between(vendor, sidecar, scripts)
 
 
@@ -96,7 +105,7 @@ BYTES_OF_A_CHUNK = [b"1", b"0", b"\r", b"\n", b"0123456789abcde", b"f", b"\r", b
         ("events", CHUNKED, STREAM, (LAST,)),
         ("several-events-a-piece", CHUNKED, [b"".join(STREAM[:3]), b"".join(STREAM[3:])], (LAST,)),
         ("bytes-of-a-chunk", CHUNKED, BYTES_OF_A_CHUNK, (b"\n",)),
-        ("json", b"HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n", JSON_PIECES, (b"\n\n",)),
+        ("json", b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n", JSON_PIECES, (b"\n\n",)),
         ("until-close", UNTIL_CLOSE, PIECES, (Do.CLOSE,)),
         ("head-alone", CHUNKED, [], (LAST,)),
     ],
@@ -127,7 +136,7 @@ def test_fifty_streams_at_once_each_get_their_own_events_as_they_come(between: B
 @pytest.mark.parametrize(
     ("name", "field", "pieces"),
     [
-        ("length", "Content-Length: 19", [*JSON_PIECES, b"\n", b"\n"]),
+        ("length", "Content-Length: 18", [*JSON_PIECES, b"\n", b"\n"]),
         ("chunked", "Transfer-Encoding: chunked", [*BYTES_OF_A_CHUNK, b"\n"]),
     ],
 )
@@ -220,7 +229,9 @@ def test_a_client_that_goes_in_mid_stream_is_noticed_while_the_vendor_sends_on(b
 
 @pytest.mark.parametrize("ending", [Do.CLOSE, Do.RESET])
 @pytest.mark.parametrize(
-    "head", [CHUNKED + STREAM[0], CHUNKED + STREAM[0][:-2], b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"], ids=["chunk", "cut", "length"]
+    "head",
+    [CHUNKED + STREAM[0], CHUNKED + STREAM[0][:-2], b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"],
+    ids=["chunk", "cut", "length"],
 )
 def test_a_vendor_that_goes_in_mid_answer_ends_the_clients_connection(between: Between, head: bytes, ending: Do) -> None:
     target = f"/v1/vendor-leaves/{ending.name}/{len(head)}"
@@ -250,15 +261,37 @@ def test_a_vendor_that_goes_while_the_client_asks_ends_the_call_at_once(between:
 
 
 # ── who is slow slows the other side ────────────────────────────────────────────────────────────────────────────────
-MOST_BETWEEN = 4 * MIB
+MOST_HELD = MIB
+"""Bytes of one stream that the sidecar itself may hold, beside what the kernel holds for its sockets."""
+KERNEL = 1 << 17
 LARGE = 48 * MIB
 BLOCK = bytes(range(256)) * 1024  # 256 KiB
 
 
+@pytest.fixture(scope="module")
+def narrow() -> Iterator[Between]:
+    """The same with a vendor for which the kernel keeps little."""
+    scripts: dict[str, Script] = {}
+    vendor = WireVendor(by_book(lambda request: scripts[request.target]), kernel=KERNEL)
+    with running(vendor), sidecar_to(upstream(vendor.port)) as sidecar:
+        yield Between(vendor, sidecar, scripts)
+
+
+def in_the_kernel(between: Between) -> int:
+    """Return how many bytes wait in the sockets of the client, the sidecar and the vendor."""
+    ends = {f":{port:04X}" for port in (between.vendor.port, between.sidecar.port)}
+    table = Path("/proc/net/tcp")
+    if not table.exists():
+        pytest.skip("what the kernel holds is read from /proc/net/tcp, which Linux has")
+    rows = [line.split() for line in table.read_text(encoding="ascii").splitlines()[1:]]
+    queues = [row[4].split(":") for row in rows if row[1][8:] in ends or row[2][8:] in ends]
+    return sum(int(waiting, 16) + int(unread, 16) for waiting, unread in queues)
+
+
 async def stands_still(count: Callable[[], int]) -> int:
-    """Wait until a count grows no more; a busy machine can only make it look smaller."""
-    still, last = 0, -1
-    while still < 20:
+    """Wait until a count has begun to grow and grows no more; a busy machine can only make it look smaller."""
+    still, last = 0, 0
+    while still < 20 or not last:
         now = count()
         still = still + 1 if now == last else 0
         last = now
@@ -267,7 +300,7 @@ async def stands_still(count: Callable[[], int]) -> int:
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "until close"])
-def test_a_client_that_does_not_read_stops_the_vendor_and_gets_everything_once_it_reads(between: Between, framing: str) -> None:
+def test_a_client_that_does_not_read_stops_the_vendor_and_gets_everything_once_it_reads(narrow: Between, framing: str) -> None:
     block, head = BLOCK, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % LARGE
     ending: list[bytes | Do] = []
     if framing == "chunked":
@@ -277,50 +310,54 @@ def test_a_client_that_does_not_read_stops_the_vendor_and_gets_everything_once_i
     body = block * (LARGE // len(BLOCK))
 
     async def slowly(target: str) -> None:
-        async with await Wire.open(between.sidecar.port, receive=1 << 15) as wire:
-            between.scripts[target] = [head, body, *ending]
+        narrow.scripts[target] = [head, body, *ending]
+        async with await Wire.open(narrow.sidecar.port, kernel=KERNEL) as wire:
+            before = narrow.sent
             await wire.send(get(target))
-            line = await between.asked(target)
-            before = line.sent
-            sent = await stands_still(lambda: line.sent - before)
-            assert 0 < sent < MOST_BETWEEN
+            sent = await stands_still(lambda: narrow.sent - before)
+            assert 0 < sent < LARGE
+            assert sent - in_the_kernel(narrow) < MOST_HELD
             got = await wire.finish(wire.reading())
-            assert got.body == body + (LAST if framing == "chunked" else b"")
-            assert got.end is (End.CLOSED if framing == "until close" else End.COMPLETE)
-        assert (await between.sidecar.watcher.one(target)).ended is Ended.COMPLETE
+        assert got.body == body + (LAST if framing == "chunked" else b"")
+        assert got.end is (End.CLOSED if framing == "until close" else End.COMPLETE)
+        assert (await narrow.sidecar.watcher.one(target)).ended is Ended.COMPLETE
 
     asyncio.run(slowly(f"/v1/slow-client/{framing[:5]}"))
 
 
-def test_a_vendor_that_does_not_read_stops_the_client_and_gets_everything_once_it_reads(between: Between) -> None:
-    body = BLOCK * (LARGE // len(BLOCK))
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_vendor_that_does_not_read_stops_the_client_and_gets_everything_once_it_reads(narrow: Between, framing: str) -> None:
+    field, block, ending = f"Content-Length: {LARGE}", BLOCK, b""
+    if framing == "chunked":
+        field, block, ending = "Transfer-Encoding: chunked", b"%x\r\n%s\r\n" % (len(BLOCK), BLOCK), LAST
+    body = block * (LARGE // len(BLOCK)) + ending
 
     async def slowly(target: str) -> None:
-        script: Script = [Part(1), Gate(target), Do.WHOLE, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]
-        between.scripts[target] = script
-        async with await Wire.open(between.sidecar.port) as wire:
-            sending = asyncio.create_task(wire.send(get(target, method="POST", body=body)))
-            line = await between.asked(target)
+        narrow.scripts[target] = [Part(1), Gate(target), Do.WHOLE, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]
+        async with await Wire.open(narrow.sidecar.port, kernel=KERNEL) as wire:
+            sending = asyncio.create_task(wire.send(get(target, field, method="POST") + body))
+            line = await narrow.asked(target)
             sent = await stands_still(lambda: wire.sent)
-            assert sent - line.received < 2 * MOST_BETWEEN  # the kernel of the client's own side holds some
-            assert sent < LARGE
-            between.vendor.open(target)
+            assert 0 < sent < LARGE
+            arrived = len(line.unread) + len(line.requests[-1].body)
+            assert sent - arrived - in_the_kernel(narrow) < MOST_HELD
+            narrow.vendor.open(target)
             await sending
             assert (await wire.finish(wire.reading())).status == 200
-            assert line.requests[-1].body == body
+        assert line.requests[-1].body == body
 
-    asyncio.run(slowly("/v1/slow-vendor"))
+    asyncio.run(slowly(f"/v1/slow-vendor/{framing}"))
 
 
-def test_a_client_that_does_not_read_harms_no_other(between: Between) -> None:
+def test_a_client_that_does_not_read_harms_no_other(narrow: Between) -> None:
     body = BLOCK * (LARGE // len(BLOCK))
 
     async def beside(target: str) -> None:
-        async with between.half_way(target, [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % LARGE, body]) as (_, line):
-            await stands_still(lambda: line.sent)
+        async with narrow.half_way(target, [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % LARGE, body]) as (_, line):
+            assert await stands_still(lambda: line.sent)
             for number in range(50):
                 other = f"{target}/{number}"
-                between.scripts[other] = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(other), other.encode())]
-                assert (await ask(between.sidecar.port, get(other))).payload == other.encode()
+                narrow.scripts[other] = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(other), other.encode())]
+                assert (await ask(narrow.sidecar.port, get(other))).payload == other.encode()
 
     asyncio.run(beside("/v1/slow-neighbour"))

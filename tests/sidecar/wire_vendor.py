@@ -10,6 +10,7 @@ import asyncio
 import fcntl
 import socket
 import struct
+import sys
 import termios
 import threading
 from collections import defaultdict
@@ -67,6 +68,7 @@ class Request:
 
     head: Head
     body: bytes = b""
+    is_whole: bool = False
 
     @property
     def method(self) -> str:
@@ -104,6 +106,11 @@ class Line:
         self.gone: str | None = None
         self.is_over = False
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether either side has ended it."""
+        return self.is_over or self.gone is not None
+
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
     async def _more(self) -> bool:
         loop = asyncio.get_running_loop()
@@ -128,12 +135,14 @@ class Line:
         del self.unread[: at + 4]
         if self._vendor.keeps:
             self.requests.append(request)
+            self._vendor.requests.append(request)
         return request
 
     async def body(self, request: Request, part: int | None = None) -> None:
         """Read a request's body, or what is missing until so many bytes of it are there; less where the other side goes."""
+        if request.is_whole:
+            return
         self.unread[:0] = request.body
-        request.body = b""
         lengths = request.head.values(b"content-length")
         stop = int(lengths[0]) if lengths else 0
         chunks = Chunks(0) if request.head.values(b"transfer-encoding") else None
@@ -143,8 +152,9 @@ class Line:
                 break
         else:
             stop = chunks.at if chunks else stop
+            request.is_whole = part is None
         if part is not None:
-            stop = min(stop, max(part, 0))
+            stop = min(stop, part)
         request.body = bytes(self.unread[:stop])
         del self.unread[:stop]
 
@@ -172,7 +182,10 @@ class Line:
             self.sent += len(piece)
 
     async def flushed(self) -> None:
-        """Wait until the other side's kernel has acknowledged every byte."""
+        """Wait until the other side's kernel has acknowledged every byte, where the system tells it."""
+        if sys.platform != "linux":
+            await asyncio.sleep(0.02)
+            return
         waiting = array.array("i", [0])
         while True:
             fcntl.ioctl(self._sock, termios.TIOCOUTQ, waiting)
@@ -191,16 +204,13 @@ class Line:
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
 
-    def small_buffers(self) -> None:
-        """Let the kernel hold little of what is sent."""
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 14)
-
     async def play(self, script: Script, request: Request) -> None:
         """Do what a script says; the body is read first where it does not say when."""
         if not any(step is Do.WHOLE or isinstance(step, Part) for step in script):
             await self.body(request)
         for step in script:
-            await self._step(step, request)
+            if not self.is_over:
+                await self._step(step, request)
 
     async def _step(self, step: Step, request: Request) -> None:
         match step:
@@ -232,30 +242,43 @@ Book = Callable[[Request], Script]
 Serve = Callable[[Line], Awaitable[None]]
 
 
-def by_book(book: Book) -> Serve:
-    """Serve a connection: read a head, look up its script, play it, and so on until one side ends it."""
+def by_book(book: Book, *, whole: Callable[[Request], bool] = lambda request: False) -> Serve:
+    """Serve a connection: read a head, look up its script, play it, and so on until one side ends it.
+
+    `whole`: whether a request's body is read before its script is looked up.
+    """
 
     async def serve(line: Line) -> None:
-        while not line.is_over and line.gone is None and (request := await line.head()) is not None:
+        while not line.has_ended and (request := await line.head()) is not None:
+            if whole(request):
+                await line.body(request)
             await line.play(book(request), request)
-            if not line.is_over and line.gone is None:
+            if not line.has_ended:
                 await line.body(request)
 
     return serve
 
 
 class WireVendor:
-    """The vendor: `serve` runs for each connection. `lines` are all connections, in the order they were accepted."""
+    """The vendor: `serve` runs for each connection. `lines` are all connections and `requests` all requests, as they came."""
 
-    def __init__(self, serve: Serve, *, keeps: bool = True) -> None:
-        """Listen on a port of loopback; `keeps`: whether connections keep their requests."""
+    def __init__(self, serve: Serve, *, keeps: bool = True, kernel: int | None = None) -> None:
+        """Listen on a port of loopback.
+
+        `keeps`: whether connections keep their requests; `kernel`: how many bytes of a connection the kernel may keep on this
+        side, each way (None: as many as it likes).
+        """
         self.serve = serve
         self.keeps = keeps
         self.lines: list[Line] = []
+        self.requests: list[Request] = []
         self.gates: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.troubles: list[BaseException] = []
         self._listening = socket.create_server((LOOPBACK, 0), backlog=512)
         self._listening.setblocking(False)
+        if kernel is not None:  # what is accepted inherits it
+            for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                self._listening.setsockopt(socket.SOL_SOCKET, option, kernel)
         self.port: int = self._listening.getsockname()[1]
         self.loop = asyncio.new_event_loop()
         self._stopped = asyncio.Event()
@@ -305,11 +328,6 @@ class WireVendor:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something on the vendor's loop, and return what it returns."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
-
-    @property
-    def requests(self) -> list[Request]:
-        """All requests, by connection."""
-        return [request for line in self.lines for request in line.requests]
 
     @property
     def url(self) -> str:
