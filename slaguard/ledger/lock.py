@@ -88,7 +88,11 @@ class WriterLock:
             raise LedgerLocked(str(directory), pid) from None
         lock = cls(handle, _read(handle))
         # The old word stays until the log is open: a start that fails must not forget how the last writer left.
-        lock._write(" ".join(lock._words))
+        try:
+            lock._write(" ".join(lock._words))
+        except OSError:
+            os.close(handle)  # or this process would lock itself out of every later try
+            raise
         return lock
 
     def mark_open(self, next_seq: int) -> None:

@@ -230,9 +230,11 @@ class Exchange:
             return
         self._finish(Ended.UNREACHED, detail)
         self._tell_client(Ended.UNREACHED)
-        if self._core.control is not None and not await self._core.control():
-            self.call.detail = "no_way_out"
-        self._core.over(self.call)
+        try:
+            if self._core.control is not None and not await self._core.control():
+                self.call.detail = "no_way_out"
+        finally:  # also where a stop does not wait for it
+            self._core.over(self.call)
 
     def _attach(self, vendor: VendorSide) -> None:
         self._vendor = vendor

@@ -20,6 +20,7 @@ _REQUEST: Final = re.compile(rb"(" + _TOKEN + rb"{1,32}) (/[\x21\x22\x24-\x7e]*+
 _ANSWER: Final = re.compile(rb"(HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*+)?)\r\n" + _FIELDS)
 TRAILERS: Final = re.compile(_FIELDS)
 _HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._-]{1,253})(?::[0-9]{1,5})?")
+_PLAIN_LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,14}")
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
 
 HOP_BY_HOP: Final = frozenset(
@@ -41,7 +42,9 @@ RETURNED: Final = frozenset(
     }
 )  # fmt: skip
 """The fields of an answer that observing reads."""
-_LOOKED_AT: Final = HOP_BY_HOP | _FRAMING
+_LOOK_ALIKES: Final = frozenset({b"content_length", b"transfer_encoding"})
+"""What becomes a framing field for a vendor that takes an underscore for a hyphen, as CGI does."""
+_LOOKED_AT: Final = HOP_BY_HOP | _FRAMING | _LOOK_ALIKES
 _NO_BODY: Final = frozenset({204, 304})
 
 
@@ -67,6 +70,8 @@ class Fields:
     connection: frozenset[bytes]
     upgrade: bool
     noted: dict[bytes, bytes]
+    doubtful: bool = False
+    """Whether a field that decides about framing is written so that some readers take it and others do not."""
 
 
 def _read_fields(block: bytes, noted: frozenset[bytes]) -> Fields:
@@ -88,6 +93,8 @@ def _read_fields(block: bytes, noted: frozenset[bytes]) -> Fields:
 
 
 def _look_at(found: Fields, name: bytes, line: bytes, value: bytes) -> None:
+    if name in _FRAMING and b"\t" in line:
+        found.doubtful = True
     match name:
         case b"host":
             found.hosts.append(value)
@@ -102,6 +109,9 @@ def _look_at(found: Fields, name: bytes, line: bytes, value: bytes) -> None:
             found.connection |= {token.strip(b" \t").lower() for token in value.split(b",")} - {b""}
         case b"upgrade":
             found.upgrade = True
+        case b"content_length" | b"transfer_encoding":
+            found.kept.append(line)
+            found.doubtful = True
         case _:
             pass  # hop by hop: not forwarded
 
@@ -157,6 +167,8 @@ def read_request(head: bytes) -> RequestHead:
         raise _why_not(head)
     if fields.upgrade:
         raise Refused(501, "Upgrade is not carried (WebSocket, h2c): reach the vendor directly for it")
+    if fields.doubtful:
+        raise Refused(400, "Host, Content-Length and Transfer-Encoding have one spelling here, without tabs")
     if len(fields.hosts) != 1:
         raise Refused(400, "a request has exactly one Host")
     host = _HOST.fullmatch(fields.hosts[0])
@@ -177,7 +189,7 @@ def _request_framing(fields: Fields, minor: bytes) -> Framing | None:
         return Chunked(extensions=False)
     if not fields.lengths:
         return None
-    if len(fields.lengths) > 1 or _LENGTH.fullmatch(fields.lengths[0]) is None:
+    if len(fields.lengths) > 1 or _PLAIN_LENGTH.fullmatch(fields.lengths[0]) is None:
         raise Refused(400, "Content-Length is one number")
     length = int(fields.lengths[0])
     return Length(length) if length else None

@@ -68,6 +68,12 @@ REQUEST = b"POST / HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n"
     [
         b"Content-Length: 5\r\nTransfer-Encoding: chunked",
         b"Transfer-Encoding: xchunked",
+        b"Transfer-Encoding:\tchunked",
+        b"Transfer-Encoding: chunked\t",
+        b"Content-Length:\t5",
+        b"Content-Length: 05",
+        b"Content_Length: 5",
+        b"Transfer_Encoding: chunked",
         b"Transfer-Encoding: chunked, identity",
         b"Transfer-Encoding : chunked",
         b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
