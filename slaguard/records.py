@@ -203,17 +203,16 @@ class Coverage:
 class TrafficTally:
     """What became of all calls to one vendor that began in one minute, as one watcher of traffic saw them.
 
-    `seen` is how many began; of these `recorded` stand in the ledger, `sampled_out` were left out on purpose and `shed`
-    were lost. Of the recorded ones `client_abort` were left by their client, of `bodies` question and answer were kept,
-    and of `bodies_shed` they should have been. `start` and `end` are UTC nanoseconds within one minute. A minute with a
-    tally in which nothing was left out or lost was watched.
+    Of `seen` calls `recorded` stand in the ledger, `sampled_out` were left out on purpose, `shed` were lost; of the recorded
+    ones `client_abort` were left by their client, question and answer of `bodies` were kept, and those of `bodies_shed`
+    should have been. The ids of the writer's observations begin with its name and a slash. `start` and `end` are UTC
+    nanoseconds within one minute. A minute with a tally in which nothing was left out or lost was watched.
     """
 
     kind: ClassVar[str] = "traffic_tally"
     vendor: str
     via: str
     writer: str
-    """The running watcher: the ids of its observations begin with this name and a slash."""
     start: int
     end: int
     seen: int
@@ -226,26 +225,17 @@ class TrafficTally:
     recorded_at: int | None = None
 
     def __post_init__(self) -> None:
-        """Check that the numbers add up.
-
-        Raises:
-            ValueError: they do not, or the span is not within a minute.
-
-        """
+        """Refuse numbers that do not add up, or a span that is not within a minute, with a ValueError."""
         if not (self.start < self.end and self.start // MINUTE == (self.end - 1) // MINUTE):
             raise ValueError(f"start, end: from {self.start} to {self.end} is no part of one minute")
-        low = min((self.seen, self.recorded, self.sampled_out, self.shed, self.client_abort, self.bodies, self.bodies_shed))
-        if low < 0:
+        seen, recorded, sampled_out, shed, client_abort, bodies, bodies_shed = (getattr(self, name) for name in TALLIED)
+        if (low := min(seen, recorded, sampled_out, shed, client_abort, bodies, bodies_shed)) < 0:
             raise ValueError(f"a tally counts calls, and {low} is no number of calls")
-        if self.seen != self.recorded + self.sampled_out + self.shed:
-            raise ValueError(
-                f"seen {self.seen} is not recorded {self.recorded} + sampled_out {self.sampled_out} + shed {self.shed}"
-            )
-        if self.client_abort > self.recorded or self.bodies + self.bodies_shed > self.recorded:
-            raise ValueError(
-                f"client_abort {self.client_abort}, and bodies {self.bodies} + bodies_shed {self.bodies_shed}, are of the"
-                f" {self.recorded} recorded"
-            )
+        if seen != recorded + sampled_out + shed:
+            raise ValueError(f"seen {seen} is not recorded {recorded} + sampled_out {sampled_out} + shed {shed}")
+        if client_abort > recorded or bodies + bodies_shed > recorded:
+            of = f"client_abort {client_abort}, and bodies {bodies} + bodies_shed {bodies_shed}"
+            raise ValueError(f"{of}, are of the {recorded} recorded")
 
 
 Record = Observation | Score | Adjudication | Incident | Fact | ProbePlanned | ProbeMissed | Coverage | TrafficTally

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from slaguard.records import (
     MAX_ATTRIBUTES,
     MAX_TEXT,
+    MINUTE,
     NULL,
     RECORD_TYPES,
     Coverage,
@@ -23,6 +24,7 @@ from slaguard.records import (
     Score,
     Span,
     Table,
+    TrafficTally,
     classify,
     escape,
     from_header,
@@ -178,6 +180,43 @@ def test_a_header_of_another_kind_version_or_vocabulary_is_refused(change: dict[
 def test_every_kind_of_record_has_a_name_of_its_own() -> None:
     assert {name: kind.kind for name, kind in RECORD_TYPES.items()} == {name: name for name in RECORD_TYPES}
     assert len(RECORD_TYPES) == 9
+
+
+# ── tallies of traffic ──────────────────────────────────────────────────────────────────────────────────────────────
+TALLY: dict[str, Any] = {
+    "vendor": "acme", "via": "sidecar", "writer": "sidecar-1", "start": 5 * MINUTE, "end": 6 * MINUTE,
+    "seen": 10, "recorded": 7, "sampled_out": 2, "shed": 1, "client_abort": 7, "bodies": 4, "bodies_shed": 3,
+}  # fmt: skip
+
+
+def test_a_tally_whose_numbers_add_up_comes_back_from_its_header() -> None:
+    tally = TrafficTally(**TALLY)
+    assert from_header(json.loads(header(tally))) == tally
+    body = json.loads(header(tally))
+    assert (body["kind"], body["start"], body["seen"]) == ("traffic_tally", str(5 * MINUTE), 10)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seen": 11}, "seen 11 is not recorded 7"),
+        ({"shed": 0}, "seen 10 is not"),
+        ({"shed": -2, "sampled_out": 5}, "-2 is no number of calls"),
+        ({"bodies": -1}, "-1 is no number of calls"),
+        ({"client_abort": 8}, "client_abort 8"),
+        ({"bodies": 5}, "of the 7 recorded"),
+        ({"end": 5 * MINUTE}, "no part of one minute"),
+        ({"end": 6 * MINUTE + 1}, "no part of one minute"),
+        ({"start": 5 * MINUTE - 1}, "no part of one minute"),
+    ],
+    ids=repr,
+)
+def test_a_tally_whose_numbers_do_not_add_up_is_refused(change: dict[str, int], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        TrafficTally(**(TALLY | change))
+    body = json.loads(header(TrafficTally(**TALLY))) | {k: str(v) if k in {"start", "end"} else v for k, v in change.items()}
+    with pytest.raises(ValueError, match=said):
+        from_header(body)
 
 
 # ── evidence ────────────────────────────────────────────────────────────────────────────────────────────────────────

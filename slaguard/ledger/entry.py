@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from slaguard.errors import LedgerError
 from slaguard.ledger.headers import Parts, text
-from slaguard.ledger.identity import idempotency_key, identity
+from slaguard.ledger.identity import idempotency_key, identity, observation_key
 from slaguard.ledger.payloads import Entropy, Payload
 from slaguard.ledger.places import Placing
 from slaguard.ledger.traffic import Row, template
@@ -46,7 +46,7 @@ def of_record(record: Record, body: bytes | None, entropy: Entropy, placing: Pla
             raise LedgerError(f"E-RECORD  a {record.kind} carries no payload\n    give payloads with observations")
         payload = Payload.of(body, entropy)
         head = Parts.of(replace(record, payload_commit=payload.commitment())).template
-    place = placing(record.kind, text(name[1][0]), lambda: idempotency_key(record))
+    place = placing(record.kind, text(name[1][0])) or idempotency_key(record)
     return Entry(place, said, head, record.recorded_at, payload, name)
 
 
@@ -64,7 +64,8 @@ def of_row(row: Row, body: bytes | None, entropy: Entropy, placing: Placing) -> 
         payload = Payload.of(body, entropy)
         head = template({**row, "payload_commit": payload.commitment()})
     own: str = row["id"]
-    place = placing("observation", text(own), lambda: hashlib.sha256(f"observation\x1f{text(own)}".encode("ascii")).digest())
+    kept = text(own)
+    place = placing("observation", kept) or observation_key(kept)
     return Entry(place, said, head, row.get("recorded_at"), payload, ("observation", (own,)))
 
 

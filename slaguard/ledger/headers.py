@@ -98,9 +98,10 @@ def _picker(places: Sequence[int]) -> Picked:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Records that have values in the same fields: a template, and where each sort of value stands in it."""
+    """Records that have values in the same fields: a template, its length without them, and where each sort stands in it."""
 
     template: str
+    bare: int
     quotes: int
     texts: Picked
     numbers: Picked
@@ -108,20 +109,31 @@ class Shape:
     flags: tuple[int, ...]
     maps: tuple[int, ...]
 
-    def fill(self, present: list[Any]) -> bytes | None:
-        """Return the header of these values, None where one of them cannot stand there as it is; changes the list."""
-        numbers, times = self.numbers(present), self.times(present)
-        if not (-MAX_EXACT < min(numbers) and max(numbers) < MAX_EXACT and min(times) >= SMALLEST and max(times) <= LARGEST):
+    def with_known(self, fields: Sequence[Field], known: Mapping[str, Any]) -> Shape | None:
+        """Return the shape of records in which some fields have these values; None where one cannot stand there as it is."""
+        if self.fill([known.get(f.name, _NOTHING.get(f.sort)) for f in fields]) is None:
             return None
-        if max(map(len, self.texts(present))) > MAX_TEXT:
+        said = tuple(_said(f, known[f.name]) if f.name in known else "%s" for f in fields)
+        return _with_places(self.template % said, [f for f in fields if f.name not in known])
+
+    def fill(self, values: Sequence[Any]) -> bytes | None:
+        """Return the header of these values, None where one of them cannot stand there as it is."""
+        numbers, times = self.numbers(values), self.times(values)
+        if not (min(numbers) > -MAX_EXACT and max(numbers) < MAX_EXACT and min(times) >= SMALLEST and max(times) <= LARGEST):
             return None
         quotes = self.quotes
-        for place in self.flags:
-            present[place] = "true" if present[place] else "false"
-        for place in self.maps:
-            present[place] = said = _map_text(tuple(present[place].items()))
-            quotes += said.count('"')
-        filled = self.template % tuple(present)
+        if self.flags or self.maps:
+            present = list(values)
+            for place in self.flags:
+                present[place] = "true" if present[place] else "false"
+            for place in self.maps:
+                present[place] = said = _map_text(tuple(present[place].items()))
+                quotes += said.count('"')
+            filled = self.template % tuple(present)
+        else:
+            filled = self.template % tuple(values)
+        if len(filled) - self.bare > MAX_TEXT and max(map(len, self.texts(values))) > MAX_TEXT:
+            return None
         if not filled.isascii():
             return None
         content = filled.encode()
@@ -150,12 +162,16 @@ def shape_of(record_kind: str, present: Sequence[tuple[Field, type]]) -> Shape:
     pieces = {name: json.dumps(value) for name, value in _TYPES[record_kind].fixed.items()}
     pieces |= {f.name: "%s" if f.sort in bare else '"%s"' for f, _ in present}
     template = "{" + ",".join(f'"{name}":{pieces[name]}' for name in sorted(pieces)) + "}"
+    return _with_places(template, [field for field, _ in present])
 
+
+def _with_places(template: str, fields: Sequence[Field]) -> Shape:
     def places(*sorts: Sort) -> tuple[int, ...]:
-        return tuple(i for i, (f, _) in enumerate(present) if f.sort in sorts)
+        return tuple(i for i, f in enumerate(fields) if f.sort in sorts)
 
     return Shape(
         template,
+        len(template) - 2 * len(fields),
         template.count('"'),
         _picker(places(Sort.TEXT, Sort.CODE)),
         _picker(places(Sort.NUMBER)),
@@ -163,6 +179,19 @@ def shape_of(record_kind: str, present: Sequence[tuple[Field, type]]) -> Shape:
         places(Sort.FLAG),
         places(Sort.MAP),
     )
+
+
+_NOTHING: Final[dict[Sort, Any]] = {
+    Sort.TEXT: "", Sort.CODE: "", Sort.NUMBER: 0, Sort.TIME: 0, Sort.FLAG: False, Sort.MAP: {}
+}  # fmt: skip
+"""What can stand in place of a value that is not known yet."""
+
+
+def _said(field: Field, value: Any) -> str:
+    """Return a value that needs no escaping as it stands in a template."""
+    if field.sort is Sort.MAP:
+        return _map_text(tuple(value.items()))
+    return ("true" if value else "false") if field.sort is Sort.FLAG else str(value)
 
 
 def _whole(name: str, value: int) -> int:
@@ -212,7 +241,7 @@ class Parts:
             values = (*values[: plan.map], None, *values[plan.map + 1 :])
         there, shape = _shape(record.kind, tuple(map(type, values)))
         try:
-            filled = shape.fill(list(compress(values, there)))
+            filled = shape.fill(tuple(compress(values, there)))
             return cls(_slow(plan, values).encode("ascii") if filled is None else filled)
         except (TypeError, AttributeError) as error:
             raise LedgerError(f"E-RECORD  {record.kind}.attributes: {error}\n    give it texts by name") from None

@@ -51,6 +51,11 @@ def identity(record: Record) -> tuple[str, ...]:
             return (record.vendor, record.via, record.writer, str(record.start))
 
 
+def observation_key(name: str) -> bytes:
+    """Return the key of an Observation from its `id` as a header holds it."""
+    return hashlib.sha256(f"observation\x1f{name}".encode("ascii")).digest()
+
+
 def _number(value: int | None) -> str:
     return "" if value is None else str(value)
 

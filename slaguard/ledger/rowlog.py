@@ -11,20 +11,22 @@ import secrets
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from slaguard.errors import LedgerError
 from slaguard.ledger import schema
 from slaguard.ledger.commit import GroupCommit, Grouping
-from slaguard.ledger.entry import Ack, Conflict, Entry
-from slaguard.ledger.headers import leaf
+from slaguard.ledger.entry import Ack, Conflict, Entry, of_record, of_row
+from slaguard.ledger.headers import leaf, stamped
 from slaguard.ledger.idempotency import Keys, Standing
 from slaguard.ledger.opening import Opened, open_log
 from slaguard.ledger.payloads import Entropy, Payload
-from slaguard.records import Clock, Observation, Record
+from slaguard.ledger.places import placing
+from slaguard.ledger.traffic import Row
+from slaguard.records import Clock, Record
 
 Did = TypeVar("Did")
 
@@ -54,7 +56,7 @@ class _Group:
     def add(self, entry: Entry) -> int:
         seq = self.next_seq
         known = self.now if entry.recorded_at is None else entry.recorded_at
-        header = entry.parts.header(seq=seq, recorded_at=known)
+        header = stamped(entry.head, seq, known)
         self.rows.append((seq, header, leaf(header)))
         if entry.payload is not None:
             self.payloads.append((seq, entry.payload))
@@ -83,6 +85,8 @@ class RowLog:
         self._commits: GroupCommit[_Request, Ack] = GroupCommit(self._commit, grouping)
         self._one_at_a_time = threading.Lock()
         self._refusal: LedgerError | None = None
+        self._placing = placing(schema.version(opened.rows)[1])
+        self._expects_repeats = False
         # Also when the log is dropped or the process ends without closing it: SQLite then removes its write-ahead log,
         # and the lock file must not say that one should be there.
         self._finish = weakref.finalize(self, opened.close)
@@ -124,15 +128,10 @@ class RowLog:
 
         """
         batch = list(records)
-        bodies = payloads if payloads is not None else [None] * len(batch)
-        if len(bodies) != len(batch):
-            raise LedgerError(f"E-RECORD  {len(batch)} records came with {len(bodies)} payloads\n    give one for each")
-        entries = [Entry.of(record, body, self._entropy) for record, body in zip(batch, bodies, strict=True)]
-        return self._commits.submit(_Request(entries)) if entries else Ack(None, None, 0, 0)
+        pairs = zip(batch, _bodies(batch, payloads), strict=True)
+        return self._submit([of_record(record, body, self._entropy, self._placing) for record, body in pairs])
 
-    def append_observations(
-        self, rows: Sequence[Mapping[str, Any]], payloads: Sequence[bytes | None] | None = None
-    ) -> Ack:
+    def append_observations(self, rows: Sequence[Row], payloads: Sequence[bytes | None] | None = None) -> Ack:
         """Append observations given as their fields, and return once all are on disk: the same bytes as `append`, quicker.
 
         Args:
@@ -144,11 +143,11 @@ class RowLog:
             LedgerError: as `append`, or a row lacks a field or has one that no observation has.
 
         """
-        try:
-            records = [Observation(**{name: value for name, value in row.items() if value is not None}) for row in rows]
-        except TypeError as error:
-            raise LedgerError(f"E-RECORD  {error}\n    give each observation its own fields") from None
-        return self.append(records, payloads)
+        pairs = zip(rows, _bodies(rows, payloads), strict=True)
+        return self._submit([of_row(row, body, self._entropy, self._placing) for row, body in pairs])
+
+    def _submit(self, entries: list[Entry]) -> Ack:
+        return self._commits.submit(_Request(entries)) if entries else Ack(None, None, 0, 0)
 
     def _commit(self, requests: list[_Request]) -> list[Ack]:
         """Write one group, or raise the LedgerError that all its callers get."""
@@ -174,17 +173,38 @@ class RowLog:
                 raise failure from error
 
     def _write(self, requests: list[_Request]) -> list[Ack]:
-        """Commit payloads first, then headers, keys and the new state in one transaction."""
-        rows, payloads = self._files.rows, self._files.payloads
-        keys = Keys(rows, payloads, [entry for request in requests for entry in request.entries])
-        group = _Group(self.next_seq, self.clock.read().wall_ns, [], [])
-        acks = [_decide(request, keys, group) for request in requests]
+        """Commit payloads first, then headers, keys and the new state in one transaction.
+
+        Nearly always everything is new: that is tried without a look, and the keys' own table says if it is not so.
+        """
+        now = self.clock.read().wall_ns
+        if not self._expects_repeats:
+            try:
+                return self._written(requests, now, None)
+            except sqlite3.IntegrityError:
+                self._files.rows.execute("ROLLBACK")
+        keys = Keys(self._files.rows, self._files.payloads, [entry for request in requests for entry in request.entries])
+        acks = self._written(requests, now, keys)
+        self._expects_repeats = any(ack.repeated or ack.conflicts for ack in acks)
+        return acks
+
+    def _written(self, requests: list[_Request], now: int, keys: Keys | None) -> list[Ack]:
+        """Commit what is new according to these keys; without keys all of it, or nothing if some is not.
+
+        Raises:
+            sqlite3.IntegrityError: without keys, something is not new; the transaction is open.
+
+        """
+        rows = self._files.rows
+        group = _Group(self.next_seq, now, [], [])
+        new: list[tuple[bytes, int, bytes]] = []
+        acks = [_taken(r, group, new) if keys is None else _decide(r, keys, group) for r in requests]
         if group.payloads:
-            payloads.put(self.next_seq, group.payloads)
+            self._files.payloads.put(self.next_seq, group.payloads)
         if group.rows:
             rows.execute("BEGIN IMMEDIATE")
+            rows.executemany("INSERT INTO idem VALUES (?, ?, ?)", sorted(new if keys is None else keys.new))
             rows.executemany("INSERT INTO rows VALUES (?, ?, ?)", group.rows)
-            rows.executemany("INSERT INTO idem VALUES (?, ?, ?)", keys.new)
             rows.execute("UPDATE log_state SET next_seq = ?", (group.next_seq,))
             rows.execute("COMMIT")
             self.next_seq = group.next_seq
@@ -231,6 +251,20 @@ class RowLog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _bodies(records: Sized, payloads: Sequence[bytes | None] | None) -> Sequence[bytes | None]:
+    bodies = payloads if payloads is not None else [None] * len(records)
+    if len(bodies) != len(records):
+        raise LedgerError(f"E-RECORD  {len(records)} records came with {len(bodies)} payloads\n    give one for each")
+    return bodies
+
+
+def _taken(request: _Request, group: _Group, new: list[tuple[bytes, int, bytes]]) -> Ack:
+    """Put all of one request into the group."""
+    first = group.next_seq
+    new += [(entry.place, group.add(entry), entry.body) for entry in request.entries]
+    return Ack(first, group.next_seq - 1, group.next_seq - first, 0)
 
 
 def _decide(request: _Request, keys: Keys, group: _Group) -> Ack:

@@ -222,15 +222,15 @@ class Repeats:
         first = self._first(places)
         again = set()
         for row, place in zip(batch, places, strict=True):
-            earliest = min(first.get(place, row.seq + 1), self.named.get(row.key, row.seq + 1))
+            earliest = min(first.get(place, row.seq + 1), self.named.get(place, row.seq + 1))
             if earliest < row.seq:
                 again.add(row.seq)
             elif earliest > row.seq:
-                self.named[row.key] = row.seq
+                self.named[place] = row.seq
         return again
 
     def _place(self, row: Keyed) -> bytes:
-        return self._placing(row.kind, str(row.body.get("id")), lambda: row.key)
+        return self._placing(row.kind, str(row.body.get("id"))) or row.key
 
     def _first(self, keys: list[bytes]) -> dict[bytes, int]:
         """Return the first row of each key that the row log knows."""

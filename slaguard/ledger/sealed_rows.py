@@ -10,11 +10,9 @@ from typing import Any, Final, cast
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 
 from slaguard.errors import LedgerError
 from slaguard.ledger.attached import file_sha256
-
 from slaguard.ledger.columns import Columns, int64
 from slaguard.ledger.headers import leaf
 from slaguard.ledger.manifest import Manifest, root

@@ -30,7 +30,7 @@ from slaguard.ledger.partials import Partials
 from slaguard.ledger.segment import Keyed, as_number
 from slaguard.ledger.stored import PER_WRITER, TABLES
 from slaguard.ledger.verified import require_true_manifests
-from slaguard.ledger.watched import Tallies, Watched
+from slaguard.ledger.watched import Differing, Tallies, Watched
 from slaguard.ledger.writers import Sealed
 from slaguard.records import (
     NULL,
@@ -255,6 +255,17 @@ class ColumnStore:
         self._settle()
         with self._reading():
             return self._tallies.watched(vendor, span, as_of)
+
+    def untallied(self, most: int) -> list[Differing]:
+        """Return the minutes in which tallies of traffic count other records than stand here, at most so many.
+
+        Raises:
+            LedgerError: a segment does not hold what was sealed in it.
+
+        """
+        self._settle()
+        with self._reading():
+            return self._tallies.differing(most)
 
     def _notes(self) -> tuple[str, ...]:
         notes = []

@@ -1,7 +1,7 @@
 """Is a ledger whole? Everything that is stored is read and made again, and every difference is named; nothing is changed.
 
 A finding ``E-…`` means that something is lost or altered. ``W-…`` is what an interruption leaves and the next writer puts
-right by itself.
+right by itself, and a tally that does not count the calls that stand here.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from slaguard.ledger.lock import Left
 from slaguard.ledger.manifest import DIGITS, Manifest
 from slaguard.ledger.partials import DOCUMENTS, TALLIES, Partials
 from slaguard.ledger.payloads import Payload
+from slaguard.ledger.read import open_store
 from slaguard.ledger.recovery import PART
 from slaguard.ledger.sealed_rows import Commit, check_segment, commitments, contradictions
+from slaguard.ledger.table import format_time
 from slaguard.ledger.watched import Tallies
 from slaguard.ledger.writers import SEGMENTS, Sealed, folders, newest_published, published
 
@@ -33,6 +35,9 @@ MEMORY: Final = "512MB"
 SHOWN: Final = 100
 """Damaged rows of one file that are named; a file that is torn has thousands."""
 _RESTORE: Final = "restore this file from a backup or another copy"
+_ELSEWHERE: Final = (
+    "nothing here is damaged: look whether a folder of this watcher is missing, or was put back from an older backup"
+)
 _NEXT_START: Final = "the next writer puts it right when it starts"
 _MESSAGE: Final = re.compile(
     r"(?s)(?P<file>.*?): (?P<code>[EW]-[A-Z-]+)(?: (?P<seq>-?\d+))?  (?P<what>.*?)(?:\n    (?P<mend>.*))?\Z"
@@ -116,6 +121,7 @@ def check(directory: Path) -> Report:
     counted, beside = 0, list[Finding]()
     if all(not finding.is_error for checked, _ in pairs for finding in checked.findings):
         counted = _partials(directory, [sealed for _, sealed in pairs if sealed is not None], beside)
+        beside += _tallies(directory)
     return Report(tuple(checked for checked, _ in pairs), counted, tuple(beside))
 
 
@@ -308,6 +314,18 @@ def _payload_rows(path: Path) -> Iterator[sqlite3.Cursor | None]:
     with standing.snapshot(path, at_rest=not path.with_name(f"{path.name}-wal").exists()) as stored:
         there = stored.execute("SELECT 1 FROM sqlite_master WHERE name = 'payloads'").fetchone()
         yield stored.execute("SELECT seq, k_rec, body FROM payloads ORDER BY seq") if there else None
+
+
+# ── tallies ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _tallies(directory: Path) -> Iterator[Finding]:
+    """Compare what watchers of traffic counted with the calls that stand in the ledger, those of all writers together."""
+    with open_store(directory, memory_limit=MEMORY, threads=1, partials=False) as store:
+        for found in store.untallied(SHOWN):
+            what = (
+                f"{found.writer} tallied {found.said:,} recorded calls to {found.vendor} in the minute of"
+                f" {format_time(found.minute)}, and {found.there:,} stand here"
+            )
+            yield Finding("W-TALLY", str(directory), None, what, _ELSEWHERE)
 
 
 # ── partials ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,9 +1,11 @@
+import hashlib
 import json
 import math
 import sqlite3
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from decimal import ROUND_FLOOR, Decimal, localcontext
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slaguard.errors import LedgerError
-from slaguard.ledger.headers import Parts
+from slaguard.evaluation.demands import Demands
+from slaguard.ledger.headers import Parts, leaf
 from slaguard.ledger.identity import idempotency_key
 from slaguard.ledger.layout import LAYOUTS
-from slaguard.ledger.segment import COLUMNS, Keyed, as_number, bucket, derive, key_of, segment_name, write_segment
+from slaguard.ledger.manifest import Manifest
+from slaguard.ledger.read import open_store
+from slaguard.ledger.rowlog import RowLog
+from slaguard.ledger.seal import seal_all
+from slaguard.ledger.segment import (
+    COLUMNS,
+    Keyed,
+    as_number,
+    bucket,
+    columns_of,
+    derive,
+    key_of,
+    segment_name,
+    write_segment,
+)
 from slaguard.ledger.stored import TABLES
-from slaguard.records import NS, NULL, Fact, ProbePlanned, Record, Score
-from slaguard.terms import Grade
-from tests.ledger.world import START, any_record, call
+from slaguard.ledger.whole import check
+from slaguard.records import MINUTE, NS, NULL, TALLIED, Fact, ProbePlanned, Record, Score
+from slaguard.terms import Grade, Source
+from tests.ledger.test_store import LATER, SPAN, TRAFFIC
+from tests.ledger.test_watched import FIRST, tally
+from tests.ledger.world import START, Watch, any_record, call
 
 REPO = Path(__file__).resolve().parents[2]
 GENESIS = b'{"boot_id":"b","kind":"genesis","mono_ns":"1","origin":"slaguard/00","recorded_at":"9","schema":2,"seq":0,"v":1}'
@@ -103,6 +123,57 @@ def test_a_field_that_several_kinds_of_records_have_is_of_one_sort() -> None:
         for field in LAYOUTS[record_type]:
             sorts.setdefault(field.name, set()).add((field.sort, field.members))
     assert {name for name, found in sorts.items() if len(found) > 1} == set()
+
+
+# ── columns of an earlier version ───────────────────────────────────────────────────────────────────────────────────
+def of_version_1(directory: Path) -> None:
+    """Put a ledger's one segment and its manifest into the state in which a release without tallies left them."""
+    path = directory / "segments" / "00000000.parquet"
+    names = ", ".join(f'"{name}"' for name in columns_of(1))
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT {names} FROM read_parquet('{path}')) TO '{path}.old' (FORMAT parquet)")
+        written = {row[0] for row in connection.execute("SELECT name FROM parquet_schema(?)", [f"{path}.old"]).fetchall()}
+    assert {"writer", "seen", "shed", "start"}.isdisjoint(written)
+    Path(f"{path}.old").replace(path)
+    with sqlite3.connect(directory / "rows.db") as rows:
+        (content,) = rows.execute("SELECT bytes FROM manifests").fetchone()
+        size, digest = path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()
+        said = replace(Manifest.parse(content), schema=1, parquet_bytes=size, parquet_sha256=digest).content()
+        rows.execute("DROP TRIGGER manifests_keep")
+        rows.execute("UPDATE manifests SET bytes = ?, leaf = ?", (said, leaf(said)))
+    rows.close()
+    path.with_suffix(".json").write_bytes(said)
+
+
+def test_segments_without_the_columns_of_tallies_are_read_and_checked_beside_newer_ones(tmp_path: Path) -> None:
+    old: list[Record] = [call("a"), call("b", attributes={"k": "v"}), Fact(id="f", type="notice", when=1), Score(
+        observation="a", scorer="s", grade=Grade.WRONG
+    )]  # fmt: skip
+    with RowLog.open(tmp_path, clock=Watch()) as log:
+        log.append(old)
+        seal_all(log)
+    of_version_1(tmp_path)
+    asked = Demands((TRAFFIC,), SPAN, 2 * LATER, "acme")
+    with RowLog.open(tmp_path, clock=Watch()) as log:
+        log.append([call("c"), tally(0)])
+        seal_all(log)
+        log.append([call("d"), tally(1)])
+    with open_store(tmp_path) as store:
+        assert sorted(o.id for o in store.observations()) == ["a", "b", "c", "d"]
+        assert [t.start for t in store.tallies()] == [FIRST, FIRST + MINUTE]
+        evidence = store.answer(replace(asked, span=(0, 2 * FIRST)))
+        assert evidence.coverage[Source.TRAFFIC] == ((FIRST, FIRST + 2 * MINUTE),)
+        assert [f.id for f in evidence.facts] == ["f"]
+    report = check(tmp_path)
+    assert [f.what for f in report.findings if f.is_error] == []
+    assert (report.writers[0].segments, report.partials > 0) == (2, True)
+
+
+def test_an_earlier_version_has_the_same_columns_less_those_of_tallies() -> None:
+    added = {name: column for name, column in columns_of(2).items() if name not in columns_of(1)}
+    assert columns_of(2) == COLUMNS
+    assert set(added) == {"writer", "start", "end", *TALLIED}
+    assert [n for n in COLUMNS if n not in added] == list(columns_of(1))
 
 
 # ── identity ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@ import shutil
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -11,14 +12,16 @@ from slaguard.errors import LedgerError
 from slaguard.evaluation.demands import Demands
 from slaguard.ledger.attached import file_sha256
 from slaguard.ledger.headers import leaf
-from slaguard.ledger.partials import NAME, Key, Partials
+from slaguard.ledger.partials import NAME, TALLIES, Key, Partials
 from slaguard.ledger.read import open_store
 from slaguard.ledger.rowlog import RowLog
 from slaguard.ledger.seal import seal_all
+from slaguard.ledger.table import format_time
 from slaguard.ledger.whole import Finding, check
-from slaguard.records import Score
-from slaguard.terms import Grade, Outcome
+from slaguard.records import MINUTE, Observation, Score
+from slaguard.terms import Grade, Outcome, Source
 from tests.ledger.test_read import CALLS, LATER, RECORDS, SPAN
+from tests.ledger.test_watched import FIRST, tally
 from tests.ledger.world import Watch, call
 
 
@@ -277,3 +280,49 @@ def test_where_there_is_no_ledger_nothing_is_said_to_be_whole(tmp_path: Path) ->
         check(tmp_path)
     with pytest.raises(LedgerError, match="E-LOG-MISSING"):
         check(tmp_path / "nowhere")
+
+
+# ── tallies ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def traffic(i: int, minute: int, **values: Any) -> Observation:
+    """A call that began in a minute and was sent in the next one."""
+    began = FIRST + minute * MINUTE
+    return call(f"sidecar-1/{i}", **({"via": "sidecar", "scheduled_at": began, "sent_at": began + MINUTE} | values))
+
+
+def test_tallies_that_count_the_calls_that_stand_here_are_not_spoken_of(tmp_path: Path) -> None:
+    with RowLog.open(tmp_path, clock=Watch(FIRST)) as log:
+        log.append([traffic(1, 0), traffic(2, 0), tally(0, seen=3, shed=1), tally(1, seen=0)])
+        seal_all(log)
+        log.append([traffic(3, 2), tally(2, seen=1)])
+        # Of these no tally speaks: another way, another source, a minute that is not tallied yet.
+        log.append([traffic(9, 0, via="import"), traffic(8, 0, source=Source.PROBE), traffic(7, 3), call("a/b/4")])
+    assert (check(tmp_path).whole, check(tmp_path).findings) == (True, ())
+
+
+def test_a_tally_that_counts_other_calls_is_a_line_and_no_damage(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        with RowLog.open(tmp_path / name, clock=Watch(FIRST)) as log:
+            log.append([traffic(1, 0), traffic(2, 0)])
+            log.append([tally(0, seen=1, end=FIRST + MINUTE // 2)])
+            log.append([tally(0, seen=2, start=FIRST + MINUTE // 2), tally(1, seen=4, writer="sidecar-2")])
+            seal_all(log)
+    report = check(tmp_path)
+    assert report.whole
+    first, second = report.findings
+    assert (first.code, first.file, second.code) == ("W-TALLY", str(tmp_path), "W-TALLY")
+    minute = format_time(FIRST)
+    assert first.what == f"sidecar-1 tallied 3 recorded calls to acme in the minute of {minute}, and 2 stand here"
+    assert second.what.startswith("sidecar-2 tallied 4 recorded calls to acme")
+    assert second.what.endswith("and 0 stand here")
+
+
+def test_what_tallies_of_a_segment_were_kept_as_is_counted_again(tmp_path: Path) -> None:
+    with RowLog.open(tmp_path, clock=Watch(FIRST)) as log:
+        log.append([traffic(1, 0), tally(0, seen=1), tally(1, seen=0)])
+        seal_all(log)
+    with open_store(tmp_path) as store:
+        store.answer(Demands((), (0, 2 * FIRST), 2 * FIRST, "acme"))
+    assert (check(tmp_path).whole, check(tmp_path).partials) == (True, 1)
+    (segment,) = {s for asked, s, _ in Partials(tmp_path).all() if asked == TALLIES.body}
+    Partials(tmp_path).keep(TALLIES, {segment: b"{}"})
+    assert codes(tmp_path) == ["E-PARTIAL"]
