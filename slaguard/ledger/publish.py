@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from slaguard.errors import LedgerError
-from slaguard.files import atomic_write, fsync_directory
+from slaguard.files import fsync_directory
 from slaguard.ledger.manifest import DIGITS, Manifest
 from slaguard.ledger.recovery import PART
 from slaguard.ledger.schema import ROWS_NAME
-from slaguard.ledger.writers import SEGMENTS, require_file
+from slaguard.ledger.writers import SEGMENTS, require_file, under_way
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CHUNK: Final = 1 << 20
@@ -108,16 +108,19 @@ def _segment(source: Path, target: Path, ix: int) -> Iterator[Step]:
     manifest = _parsed(said, content)
     require_file(source / manifest.file, manifest)
     path = target / manifest.file
+    part, announced = target / f".{manifest.file}{PART}", target / under_way(manifest.file)
     if not path.exists():
-        part = target / f".{manifest.file}{PART}"
         _copy(source / manifest.file, part, manifest)
         yield Step.COPIED
-        part.replace(path)
-        fsync_directory(target)
     elif path.stat().st_size != manifest.parquet_bytes or _sha256(path) != manifest.parquet_sha256:
         raise _different(path, "it is not", source / manifest.file)
+    _write(announced, content)  # so that a reader who meets the file alone knows that its manifest comes
+    if not path.exists():
+        part.replace(path)
+        fsync_directory(target)
     yield Step.NAMED
-    atomic_write(target / manifest.published, content)
+    announced.replace(target / manifest.published)
+    fsync_directory(target)
     yield Step.PUBLISHED
 
 
@@ -147,6 +150,14 @@ def _copy(path: Path, part: Path, manifest: Manifest) -> None:
             f"{path}: E-LOG-CORRUPT {manifest.first_seq}  its bytes are not those that were sealed, so it is not published\n"
             "    restore it from a backup or another copy"
         )
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as written:
+        written.write(content)
+        written.flush()
+        os.fchmod(written.fileno(), _MODE)
+        os.fsync(written.fileno())
 
 
 def _sha256(path: Path) -> str:

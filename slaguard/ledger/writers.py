@@ -15,7 +15,7 @@ from slaguard.files import is_safe_name
 from slaguard.ledger import standing
 from slaguard.ledger.lock import LOCK_NAME
 from slaguard.ledger.manifest import DIGITS, Manifest
-from slaguard.ledger.recovery import is_segments
+from slaguard.ledger.recovery import PART, is_segments
 from slaguard.ledger.rowlog import RowLog
 from slaguard.ledger.schema import ROWS_NAME
 from slaguard.records import Clock
@@ -83,8 +83,15 @@ def _is_writer(folder: Path) -> bool:
     return False
 
 
+def under_way(file: str) -> str:
+    """Return the name under which a manifest stands while its Parquet file is being published (`publish`)."""
+    return f".{Path(file).stem}.json{PART}"
+
+
 def require_manifests(folder: Path, known: int) -> None:
     """Refuse Parquet files that no manifest speaks of in a folder without a row log: nobody will mend it there.
+
+    One whose manifest is announced is being published, or its publisher died: it is as if it were not there.
 
     Args:
         folder: the writer's.
@@ -94,7 +101,8 @@ def require_manifests(folder: Path, known: int) -> None:
         LedgerError: E-LOG-MISSING.
 
     """
-    found = sorted(p for p in (folder / SEGMENTS).glob("*.parquet") if is_segments(p) and int(p.stem) >= known)
+    found = [p for p in sorted((folder / SEGMENTS).glob("*.parquet")) if is_segments(p) and int(p.stem) >= known]
+    found = [p for p in found if not p.with_name(under_way(p.name)).exists()]  # it is not here yet, and nothing of it counts
     if found:
         more = f" (and of {len(found) - 1} more)" if len(found) > 1 else ""
         raise LedgerError(

@@ -156,3 +156,17 @@ def test_a_published_writer_beside_its_own_folder_counts_once(log: RowLog, tmp_p
     (both,) = read(tmp_path, Demands((CALLS,), SPAN, LATER)).tables.values()
     assert one.content() == both.content()
     shutil.rmtree(tmp_path / "published")
+
+
+def test_a_reader_between_the_two_names_of_a_segment_reads_those_before_it(log: RowLog, tmp_path: Path) -> None:
+    copy = tmp_path / "copies" / "pod"
+    publish(log.directory, copy)
+    whole = len(list(copy.glob("segments/*.json")))
+    assert whole > 1
+    for at, step in enumerate(steps(log.directory, tmp_path / "again" / "pod")):
+        if step is Step.NAMED and at >= 3:  # before the first one there is no ledger
+            with open_store(tmp_path / "again") as store:
+                assert store.conflicts == 0
+        assert at < 3 * whole
+    with open_store(tmp_path / "again") as ours, open_store(tmp_path / "copies") as theirs:
+        assert list(ours.observations()) == list(theirs.observations())
