@@ -219,7 +219,7 @@ class Key:
 DOCUMENTS: Final = Key.of(rfc8785.dumps({"v": VERSION, "documents": "hdr"}))
 """The header lines of a segment's Facts, Incidents and Coverage: few, and scattered over the largest column."""
 
-TALLIES: Final = Key.of(rfc8785.dumps({"v": VERSION, "tallies": "watched"}))
+TALLIES: Final = Key.of(rfc8785.dumps({"v": VERSION, "tallies": "by name"}))
 """What the tallies of a segment say of each vendor (`watched`)."""
 
 

@@ -13,6 +13,8 @@ MARKS: Final = 16
 """Pieces of an answer whose arrival is noted: enough to find the first token of a stream."""
 WINDOW: Final = 2048
 """Bytes of the start and of the end of a body that are looked at where the body itself is not kept."""
+MOST_KEPT: Final = 64 << 20
+"""Bytes of one body that are held for keeping: far more than is kept, and a bound between two looks at what is held."""
 _LAST_PIECES: Final = 8
 """A stream ends with small pieces: the last token, the usage, the end mark, the last chunk."""
 
@@ -65,7 +67,10 @@ class Body:
         self._last.append(piece[-WINDOW:])
         self.size += len(piece)
         if self.pieces is not None:
-            self.pieces.append(piece)
+            if self.size > MOST_KEPT:
+                self.pieces.clear()  # it is not kept, whatever is allowed; that it was to be stays known
+            else:
+                self.pieces.append(piece)
 
     @property
     def first(self) -> bytes:

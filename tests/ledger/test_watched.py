@@ -59,13 +59,38 @@ def test_a_minute_in_which_nothing_was_seen_was_watched_all_the_same() -> None:
 
 def test_a_minute_in_which_one_sidecar_lost_a_call_was_not_watched_whatever_the_others_say() -> None:
     kept = [tally(i, writer=name) for i in range(4) for name in ("a", "b")]
-    assert watched([*kept, tally(2, writer="c", shed=1)]) == minutes((0, 2), (3, 4))
-    assert watched([*kept, tally(1, writer="c", sampled_out=1)]) == minutes((0, 1), (2, 4))
+    third = [tally(i, writer="c") for i in range(4)]
+    assert watched([*kept, *third[:2], tally(2, writer="c", shed=1), third[3]]) == minutes((0, 2), (3, 4))
+    assert watched([*kept, third[0], tally(1, writer="c", sampled_out=1), *third[2:]]) == minutes((0, 1), (2, 4))
+
+
+def test_what_a_killed_sidecar_owes_was_not_watched_whatever_the_others_say() -> None:
+    other = [tally(i, writer="b") for i in range(10)]
+    first = [tally(i, writer="a.1") for i in range(3)]
+    assert watched([*other, *first]) == minutes((0, 3), (4, 10))  # how long it went on is not known: one minute
+    again = [tally(i, writer="a.2") for i in range(6, 10)]
+    assert watched([*other, *first, *again]) == minutes((0, 3), (6, 10))
+    held_back = [tally(i, writer="a.1") for i in (0, 1, 3, 4, 5)]
+    assert watched([*other, *held_back, *again]) == minutes((0, 2), (3, 10))
+
+
+def test_a_sidecar_that_ended_in_order_owes_nothing() -> None:
+    other = [tally(i, writer="b") for i in range(10)]
+    ended = [tally(0, writer="a.1"), tally(1, writer="a.1", end=FIRST + 2 * MINUTE - 7)]
+    assert watched([*other, *ended]) == minutes((0, 10))
+    assert watched([*other, *ended, tally(6, writer="a.2"), tally(7, writer="a.2", end=FIRST + 7 * MINUTE + 9)]) == minutes(
+        (0, 10)
+    )
 
 
 def test_a_loss_also_takes_from_what_a_coverage_document_says() -> None:
     document = Coverage(source=Source.TRAFFIC, start=FIRST, end=FIRST + 5 * MINUTE, via="import")
-    assert watched([document, tally(2, shed=3), tally(6)]) == minutes((0, 2), (3, 5), (6, 7))
+    lost = tally(2, shed=3, end=FIRST + 3 * MINUTE - 1)
+    assert watched([document, lost, tally(6)]) == (
+        (FIRST, FIRST + 2 * MINUTE),
+        (lost.end, FIRST + 5 * MINUTE),
+        *minutes((6, 7)),
+    )
 
 
 def test_calls_that_a_client_left_and_bodies_that_were_not_kept_are_no_loss() -> None:
@@ -128,19 +153,29 @@ def some_tallies(draw: st.DrawFn) -> list[Record]:
     return draw(st.permutations(found))
 
 
+def _owes(own: Sequence[TrafficTally], instant: int) -> bool:
+    """Tell whether a writer has told of the time before an instant to a minute's end, and not of the instant."""
+    ends = [t.end for t in own if t.end <= instant]
+    if not ends or any(t.start <= instant < t.end for t in own) or max(ends) % MINUTE:
+        return False
+    return instant < max(ends) + MINUTE or any(t.start > instant for t in own)
+
+
 def by_hand(records: Sequence[Record], as_of: int) -> tuple[Span, ...]:
     """Instant by instant, at the few instants where anything begins or ends."""
     known = [r for r in records if (r.recorded_at or 0) <= as_of]
-    said = [(t.start, t.end, t.shed or t.sampled_out) for t in known if isinstance(t, TrafficTally) and t.vendor == "acme"]
+    tallies = [t for t in known if isinstance(t, TrafficTally) and t.vendor == "acme"]
+    said = [(t.start, t.end, t.shed or t.sampled_out) for t in tallies]
     documents = [(c.start, c.end) for c in known if isinstance(c, Coverage)]
-    edges = sorted({*SPAN, *(e for a, b, _ in said for e in (a, b)), *(e for span in documents for e in span)})
+    edges = sorted({*SPAN, *(e for a, b, _ in said for e in (a, b, b + MINUTE)), *(e for span in documents for e in span)})
     held = []
     for start, end in itertools.pairwise(edges):
         inside = SPAN[0] <= start and end <= SPAN[1]
         whole = any(a <= start and end <= b and not lost for a, b, lost in said)
         document = any(a <= start and end <= b for a, b in documents)
         lost = any(a <= start and end <= b and lost for a, b, lost in said)
-        if inside and (whole or document) and not lost:
+        owed = any(_owes([t for t in tallies if t.writer == writer], start) for writer in ("a", "b"))
+        if inside and (whole or document) and not lost and not owed:
             held.append((start, end))
     return merge_spans(held)
 
@@ -170,8 +205,8 @@ def test_coverage_is_the_same_by_hand_in_any_order_and_sealed_or_not(
 
 
 def test_a_copy_of_a_writers_folder_changes_nothing_and_is_counted_as_repeats(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        with RowLog.open(tmp_path / name, clock=Watch(FIRST)) as log:
+    for name, opened in (("one", FIRST), ("two", FIRST + MINUTE)):
+        with RowLog.open(tmp_path / name, clock=Watch(opened)) as log:
             log.append([tally(i) for i in range(4)])
             log.append([tally(5, shed=1)] if name == "two" else [tally(5)])
             seal_all(log)

@@ -340,7 +340,7 @@ class Ledger:
 
 
 def _in(tally: TrafficTally, seen: Observation) -> bool:
-    return seen.sent_at is not None and tally.start <= seen.sent_at < tally.end
+    return seen.scheduled_at is not None and tally.start <= seen.scheduled_at < tally.end
 
 
 # ── processes ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -241,6 +241,20 @@ async def test_a_call_that_cannot_even_be_counted_voids_its_minute(tmp_path: Pat
 
 
 @looped
+async def test_values_that_cannot_be_sent_cost_their_batch_and_nothing_that_follows(tmp_path: Path) -> None:
+    async with linked(tmp_path / "s") as link:
+        call = begin()
+        link.began(call)
+        finish(call).detail = object()  # type: ignore[assignment]
+        link.ended(call)
+        await until(lambda: link.state().shed["error"] == 1)
+        pass_call(link)
+        assert await link.stop(20)
+    assert len(observations(tmp_path / "s")) == 1
+    assert add_up(tallies(tmp_path / "s"))["shed"] == 1
+
+
+@looped
 async def test_an_end_without_a_beginning_is_nothing(tmp_path: Path) -> None:
     link = make_link(tmp_path / "s")
     link.ended(finish(begin()))

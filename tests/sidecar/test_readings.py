@@ -323,6 +323,29 @@ def test_a_large_answer_gives_model_and_tokens_from_its_ends() -> None:
     assert (row["model_returned"], row["input_tokens"], row["output_tokens"], row["outcome"]) == ("m-1-2026", 12, 3, Outcome.OK)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ANSWER,
+        ANSWER.replace(b'"4"', b'"  "'),
+        ANSWER.replace(b'"4"', b"null"),
+        ANSWER.replace(b'"stop"', b'"content_filter"'),
+        ANSWER.replace(b'{"id"', b'{"error":{"code":"x"},"id"'),
+        ANSWER.replace(b'"usage":{', b'"usage":{"input_tokens":1,'),
+        ANSWER.replace(b'"prompt_tokens":12', b'"prompt_tokens":-1'),
+        ANSWER.replace(b'"choices":[', b'"choices":[7,'),
+        ANSWER.replace(b'"4"', b'"\xff"'),
+        ANSWER.replace(b'"4"', b'"\\ud800"'),
+        ANSWER[:-1],
+        b"{}",
+        b"[]",
+    ],
+)
+def test_what_is_read_quickly_is_read_the_same_as_at_length(answer: bytes) -> None:
+    long = {"answer": chunks(answer[:9], answer[9:]), "chunked": True}
+    assert observed(answer=answer) == observed(**long)
+
+
 def test_what_the_client_and_the_vendor_call_it() -> None:
     noted = {**JSON, b"x-stainless-retry-count": b"2"}
     returned = {**JSON, b"request-id": b"req_1", b"retry-after": b"7"}
