@@ -7,10 +7,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --qui
 FAST := not slow and not simulation and not network
 SLOW := slow or simulation or network
 
-# Set PYTHON=/path/to/python to choose the interpreter of .venv, PYTEST='-k word' to choose tests, DEMO='--out DIR' for
+# Set PYTHON=/path/to/python to choose the interpreter of .venv, PYTEST='-k word' to choose tests, PARALLEL= for one process, DEMO='--out DIR' for
 # the demo's options, LOCK=--upgrade for newer pins.
 PYTHON ?=
 PYTEST ?=
+PARALLEL ?= --numprocesses=auto --dist=loadfile
 DEMO ?=
 LOCK ?=
 
@@ -40,7 +41,7 @@ lint: $(VENV)/.installed-dev ## ruff, mypy --strict, the floors, spelling
 
 test: $(VENV)/.installed-dev test-system ## check what ships, run the fast tests
 	$(BIN)/slaguard validate sla_specs
-	$(BIN)/pytest -m "$(FAST)" $(PYTEST)
+	$(BIN)/pytest -m "$(FAST)" $(PARALLEL) $(PYTEST)
 
 test-system: ## install Chromium, Node.js, Prometheus and what else the tests look through, where this is Debian and you are root
 	@sh .ci/system-packages

@@ -87,9 +87,9 @@ class Call:
     """One attempt: what the pump fills in as it goes. Times are monotonic nanoseconds; `began` has the wall clock too."""
 
     __slots__ = (
-        "answer", "began", "client_version", "detail", "ended", "ended_ns", "first_body_ns", "first_byte_ns", "http_status",
-        "logical_id", "marks", "method", "name", "noted", "question", "returned", "reused", "sent_ns", "target", "upstream",
-        "watched",
+        "answer", "asked_ns", "began", "client_version", "detail", "ended", "ended_ns", "first_body_ns", "first_byte_ns",
+        "held_ns", "http_status", "logical_id", "marks", "method", "name", "noted", "question", "returned", "reused",
+        "sent_ns", "target", "upstream", "watched",
     )  # fmt: skip
 
     def __init__(self, upstream: Upstream, method: str, target: str, began: Instant) -> None:
@@ -108,6 +108,10 @@ class Call:
         """The same of the answer's head."""
         self.sent_ns: int | None = None
         """When the head was given to a vendor connection that stands."""
+        self.asked_ns: int | None = None
+        """When the last byte of the question was given to it."""
+        self.held_ns = 0
+        """For how long the vendor was not read because the client did not read."""
         self.first_byte_ns: int | None = None
         """When the first byte of the final answer's head came."""
         self.first_body_ns: int | None = None

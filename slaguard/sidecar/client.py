@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import struct
 from typing import Final, Protocol, cast
 
 from slaguard.sidecar.exchange import Core, Exchange
-from slaguard.sidecar.head import END, MAX_HEAD, Refused, own_answer, read_request
+from slaguard.sidecar.head import END, MAX_HEAD, Refused, may_be_head, own_answer, read_request
 from slaguard.sidecar.route import Routes
 
 _MOST_WAITING: Final = 64 << 10
 """Bytes of further requests that wait for the answer under way."""
+_HANG_UP: Final = getattr(select, "POLLRDHUP", select.POLLHUP)  # Linux alone tells of a FIN behind unread bytes
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
@@ -45,12 +47,14 @@ class ClientSide(asyncio.Protocol):
         self._is_leaving = False
         self._left_at = 0
         self._is_paused = False
+        self._poll = select.poll()
         self.is_slow = False
 
     # ── called by the event loop ────────────────────────────────────────────────────────────────────────────────────
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to listen."""
         self._transport = cast("asyncio.Transport", transport)  # a stream's; uvloop's own are no subclass
+        self._poll.register(transport.get_extra_info("socket").fileno(), _HANG_UP)
         if not self._desk.arrived(self):
             self.refuse(503, "too many connections")
 
@@ -109,6 +113,8 @@ class ClientSide(asyncio.Protocol):
                 self._searched = len(self._waiting)
                 if max(end, self._searched if end < 4 else 0) > MAX_HEAD:
                     self.refuse(431, "the head of a request has 32 KiB at most")
+                elif not may_be_head(self._waiting):
+                    self.refuse(400, "this is no head of an HTTP/1.1 request")
                 return
             head, rest = self._waiting[:end], self._waiting[end:]
             self._searched, self._waiting = 0, b""
@@ -194,10 +200,13 @@ class ClientSide(asyncio.Protocol):
             is_stuck = self._desk.tick - self._left_at > limits.question_s and not self.is_slow
             if is_stuck or quiet > (limits.stall_s if self.is_slow else limits.linger_s):
                 self.close()
+        elif self._is_paused and self._poll.poll(0):
+            self._gone()  # whoever is not read is not heard leaving either
+            self.close()
         elif self._exchange is not None:
             self._exchange.look()
         elif self._waiting:
-            if quiet > limits.head_s:
+            if quiet > (limits.linger_s if self._desk.is_draining else limits.head_s):
                 self.refuse(408, "the head of the request did not come in time")
         elif quiet > (1 if self._desk.is_draining else limits.idle_s):
             self.close()

@@ -100,9 +100,9 @@ class Exchange:
     """From a request's head to the end of its answer, or to whatever ended it before."""
 
     __slots__ = (
-        "_answer", "_client", "_closing", "_connecting", "_core", "_head", "_head_ns", "_interim", "_is_over", "_now",
-        "_partial", "_queued", "_queued_bytes", "_since", "_slow_since", "_unasked", "_vendor", "_vendor_is_slow",
-        "_vendor_stays", "call", "question_done",
+        "_answer", "_client", "_closing", "_connecting", "_core", "_head", "_head_ns", "_held_since", "_interim",
+        "_is_over", "_now", "_partial", "_queued", "_queued_bytes", "_since", "_slow_since", "_unasked", "_vendor",
+        "_vendor_is_slow", "_vendor_stays", "call", "question_done",
     )  # fmt: skip
 
     def __init__(self, core: Core, client: Asking, head: RequestHead, upstream: Upstream, target: bytes) -> None:
@@ -113,6 +113,7 @@ class Exchange:
         self._vendor: VendorSide | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._unasked: asyncio.Event | None = None
+        self._held_since: int | None = None
         self._queued: list[bytes] = []
         self._queued_bytes = 0
         self._partial = b""
@@ -152,6 +153,7 @@ class Exchange:
         if vendor is not None:
             self._attach(vendor)
             vendor.write(out)
+            self._note_asked()
         else:
             self._queue(out)
             self._connecting = asyncio.get_running_loop().create_task(self._connect())
@@ -166,6 +168,7 @@ class Exchange:
             return len(data)
         if self._vendor is not None:
             self._vendor.write(piece)
+            self._note_asked()
         else:
             self._queue(piece)
         return self._end_of_question(data)
@@ -189,6 +192,10 @@ class Exchange:
     def _end_of_question(self, data: bytes) -> int:
         framing = self._head.framing
         return framing.end if framing is not None and data else 0
+
+    def _note_asked(self) -> None:
+        if self.question_done and self.call.asked_ns is None:
+            self.call.asked_ns = self._core.clock.read().mono_ns
 
     def _queue(self, data: bytes) -> None:
         if self._unasked is not None:
@@ -214,6 +221,7 @@ class Exchange:
         self._queued_bytes = 0
         self._client.pause(paused=False)
         vendor.write(out)
+        self._note_asked()
 
     async def _unreached(self, detail: str) -> None:
         """Hear the question out, answer the client, and then find out whether it is our own network that is down.
@@ -244,6 +252,7 @@ class Exchange:
         self._since = self._core.tick
         if self._client.is_slow:
             vendor.pause(paused=True)
+            self._hold(slow=True)
 
     # ── the answer ──────────────────────────────────────────────────────────────────────────────────────────────────
     def from_vendor(self, data: bytes) -> None:
@@ -356,8 +365,16 @@ class Exchange:
     def client_is_slow(self, *, slow: bool) -> None:
         """Read the vendor no further while the client does not take what it sent."""
         self._slow_since = self._since = self._core.tick
+        self._hold(slow=slow)
         if self._vendor is not None:
             self._vendor.pause(paused=slow)
+
+    def _hold(self, *, slow: bool) -> None:
+        """Count the time in which the vendor waits for the client."""
+        now = self._core.clock.read().mono_ns
+        if self._held_since is not None:
+            self.call.held_ns += now - self._held_since
+        self._held_since = now if slow else None
 
     def look(self) -> None:
         """End the exchange if a side has been quiet for too long; called every second."""
@@ -441,6 +458,8 @@ class Exchange:
         self._queued.clear()
         call = self.call
         call.ended, call.detail = ended, detail
+        if self._held_since is not None:
+            self._hold(slow=False)
         call.ended_ns = self._moment() if ended is Ended.COMPLETE else self._core.clock.read().mono_ns
         if ended is not Ended.UNREACHED:  # told once it is known whose network it is
             self._core.over(call)

@@ -18,7 +18,8 @@ _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _FIELDS: Final = rb"((?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+)\r\n"
 _REQUEST: Final = re.compile(rb"(" + _TOKEN + rb"{1,32}) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n" + _FIELDS)
 _ANSWER: Final = re.compile(rb"(HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*+)?)\r\n" + _FIELDS)
-TRAILERS: Final = re.compile(_FIELDS)
+_BEGUN: Final = re.compile(_TOKEN)
+_BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._-]{1,253})(?::[0-9]{1,5})?")
 _PLAIN_LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,14}")
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
@@ -176,7 +177,7 @@ def read_request(head: bytes) -> RequestHead:
         raise Refused(400, "Host is a name or an address, with a port or without")
     framing = _request_framing(fields, minor)
     keep_alive = minor == b"1" and b"close" not in fields.connection
-    name = host[1].decode("ascii").lower()
+    name = host[1].decode("ascii").lower().rstrip(".")
     return RequestHead(method, target, minor, name, framing, keep_alive, fields.noted, fields.kept, fields.host_at)
 
 
@@ -193,6 +194,11 @@ def _request_framing(fields: Fields, minor: bytes) -> Framing | None:
         raise Refused(400, "Content-Length is one number")
     length = int(fields.lengths[0])
     return Length(length) if length else None
+
+
+def may_be_head(begun: bytes) -> bool:
+    """Tell whether bytes without an end of a head may be the beginning of one: some can be refused before they time out."""
+    return _BEGUN.match(begun) is not None and _BARE_LF.search(begun) is None
 
 
 def _why_not(head: bytes) -> Refused:

@@ -90,6 +90,11 @@ class VendorSide(asyncio.Protocol):
         return not self._is_over and self._transport is not None and not self._transport.is_closing()
 
     @property
+    def has_unsent(self) -> bool:
+        """Tell whether bytes of a request still wait for the vendor to take them."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
+
+    @property
     def is_quiet(self) -> bool:
         """Tell whether it is usable and nothing has come that nobody has read: an end, or bytes that were not asked for."""
         return self.is_usable and self._poll is not None and not self._poll.poll(0)
@@ -141,7 +146,7 @@ class Pool:
         vendor.idle_since = now
         vendor.pause(paused=False)
         waiting = self._idle.setdefault(vendor.origin, [])
-        if len(waiting) < _MOST_IDLE and vendor.is_usable:
+        if len(waiting) < _MOST_IDLE and vendor.is_usable and not vendor.has_unsent:
             waiting.append(vendor)
         else:
             vendor.abort()

@@ -118,6 +118,6 @@ def test_all_that_is_wrong_is_told_at_once_with_its_place() -> None:
 
 def test_a_pattern_is_matched_in_time_linear_in_the_text(tmp_path: Any) -> None:
     evil = mapping({"status": None, "region": {"column": "status", "pattern": "^(?:a|a|aa)+$"}}, outcomes=[ANSWERED])
-    before = time.perf_counter()
+    before = time.process_time()
     take(tmp_path, evil, HEAD + "2026-10-01T00:00:00Z," + "a" * 50_000 + "!,1\n")
-    assert time.perf_counter() - before < 2
+    assert time.process_time() - before < 2

@@ -7,14 +7,16 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slaguard.providers.addresses import AddressPolicy
+from slaguard.sidecar import connect
 from slaguard.sidecar.call import Call, Ended
 from slaguard.sidecar.pump import Limits
 from slaguard.sidecar.route import Routes
@@ -99,6 +101,85 @@ def test_a_vendor_that_takes_no_connection_in_time_is_not_reached() -> None:
         for sock in held:
             sock.close()
     assert (status, call.ended, call.detail) == (502, Ended.UNREACHED, "connect_timeout")
+
+
+def test_a_name_nobody_looks_up_in_time_holds_up_no_other_vendor(monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck = threading.Event()
+
+    def look_up(name: str, port: int) -> list[str]:
+        del port
+        if name == "stuck.test":
+            stuck.wait(20)
+        return [LOOPBACK]
+
+    monkeypatch.setattr(connect, "_look_up", look_up)
+    with running(WireVendor(by_book(lambda _: [OK]))) as vendor:
+        good = upstream(vendor.port, address="good.test")
+        bad = upstream(vendor.port, address="stuck.test", prefix="/bad", connect_ms=500)
+        with sidecar_to(good, bad) as sidecar:
+
+            async def run() -> list[int]:
+                others = [asyncio.create_task(ask(sidecar.port, get("/bad/x"))) for _ in range(20)]
+                good_ones = [(await ask(sidecar.port, get("/x"))).status for _ in range(5)]
+                return good_ones + [(await other).status for other in others]
+
+            assert asyncio.run(run()) == [200] * 5 + [502] * 20
+            stuck.set()
+
+
+def test_an_address_that_swallows_everything_is_passed_over_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(WireVendor(by_book(lambda _: [OK]))) as vendor, socket.socket() as full:
+        full.bind(("127.0.0.2", vendor.port))
+        full.listen(0)
+        held = [socket.socket() for _ in range(4)]
+        for sock in held:
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.2", vendor.port))
+        monkeypatch.setattr(connect, "_look_up", lambda *_: ["127.0.0.2", LOOPBACK])
+        status, call = _once(upstream(vendor.port, address="two.test", connect_ms=2000))
+        for sock in held:
+            sock.close()
+    assert (status, call.ended) == (200, Ended.COMPLETE)
+
+
+@pytest.mark.parametrize("begun", [b"GET / HTTP/1.1\nHost: a\n\n", b"\x16\x03\x01\x02\x00\x01\x00", b"\r\nGET"])
+def test_what_cannot_become_a_head_is_refused_at_once(begun: bytes) -> None:
+    with sidecar_to(upstream(_free_port()), limits=Limits(head_s=3600)) as sidecar:
+        assert asyncio.run(ask(sidecar.port, begun)).status == 400
+
+
+def test_a_client_that_resets_while_nobody_reads_its_question_is_noticed() -> None:
+    async def never_reads(line: Any) -> None:
+        while line.gone is None:
+            await asyncio.sleep(0.05)
+
+    with running(WireVendor(never_reads)) as vendor, sidecar_to(upstream(vendor.port)) as sidecar:
+
+        async def run() -> Call:
+            wire = await Wire.open(sidecar.port)
+            asked = get("/up", "Content-Length: 900000000", method="POST") + bytes(64 << 20)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(wire.send(asked), 2)
+            wire.reset()
+            return await sidecar.watcher.one("/up")
+
+        assert asyncio.run(run()).ended is Ended.CLIENT_LEFT
+        for line in vendor.lines:
+            line.gone = "eof"
+
+
+def test_the_clients_own_time_is_known_beside_the_vendors() -> None:
+    with running(WireVendor(by_book(lambda _: [Do.WHOLE, OK]))) as vendor, sidecar_to(upstream(vendor.port)) as sidecar:
+
+        async def run() -> Call:
+            async with _wires(sidecar.port) as (wire,):
+                await wire.ask([get("/slow", "Content-Length: 4", method="POST"), Pause(0.5), b"rest"])
+                return await sidecar.watcher.one("/slow")
+
+        call = asyncio.run(run())
+        assert call.sent_ns is not None
+        assert call.asked_ns is not None
+        assert call.asked_ns - call.sent_ns > 400_000_000
 
 
 @pytest.mark.parametrize(("others_are_reached", "detail"), [(True, "refused"), (False, "no_way_out")])

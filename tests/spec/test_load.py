@@ -3,7 +3,7 @@
 import re
 from fractions import Fraction
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -287,9 +287,9 @@ FILLERS = [
 
 @pytest.mark.parametrize("text", FILLERS)
 def test_a_document_filled_to_the_brim_is_refused_in_time(text: str) -> None:
-    started = perf_counter()
+    started = process_time()
     told = found(text)
-    assert perf_counter() - started < 4  # 2 seconds on a quiet machine
+    assert process_time() - started < 4  # 2 seconds on a quiet machine
     assert told
     assert told[0].is_error
 

@@ -1,6 +1,6 @@
 """The strict notation: what a text becomes, where everything stands, and what is refused before it can hurt."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 import yaml
@@ -49,9 +49,9 @@ def test_a_location_is_followed_through_what_stands_in_no_document() -> None:
 
 def test_a_bomb_of_aliases_is_refused_in_no_time() -> None:
     levels = [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9) if i else 'x'}]" for i in range(10)]
-    started = perf_counter()
+    started = process_time()
     found = parse("\n".join(levels), "f.yaml")
-    assert perf_counter() - started < 0.05
+    assert process_time() - started < 0.05
     assert found.root is None
     assert {p.code for p in found.problems} == {"E-SPEC-ALIAS"}
 
@@ -59,9 +59,9 @@ def test_a_bomb_of_aliases_is_refused_in_no_time() -> None:
 @pytest.mark.parametrize("opening", ["[", "{", "{a: ", "- ", "? ", "[{a: "])
 @pytest.mark.parametrize("times", [500, 20_000])
 def test_depth_is_refused_without_recursion(opening: str, times: int) -> None:
-    started = perf_counter()
+    started = process_time()
     found = parse(opening * times, "f.yaml")
-    assert perf_counter() - started < 1.0
+    assert process_time() - started < 1.0
     assert found.root is None
     assert found.problems[-1].code == "E-SPEC-DEPTH"
 

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from math import comb
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -68,9 +68,9 @@ def test_the_two_sides_add_up_to_one_in_large_populations(n: int, bad: int, tota
 
 
 def test_a_large_population_does_not_hang() -> None:
-    start = perf_counter()
+    start = process_time()
     low, high = population_ci(25 * 10**7 + 5000, 5 * 10**8, 0.05, 10**9)
-    assert perf_counter() - start < 5
+    assert process_time() - start < 5
     assert low < 500_010_000 < high
     assert float(upper_tail(25 * 10**7 + 5000, 5 * 10**8, low, 10**9)) > 0.05
     assert float(upper_tail(25 * 10**7 + 5000, 5 * 10**8, low - 1, 10**9)) <= 0.05

@@ -1,7 +1,7 @@
 """How much it takes to decide: the published least samples, and the smallest total at the present rate."""
 
 from fractions import Fraction
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import assume, given
@@ -104,9 +104,9 @@ def test_before_the_first_event_the_least_sample_is_needed() -> None:
 
 
 def test_a_rate_near_the_limit_is_told_in_a_moment() -> None:
-    start = perf_counter()
+    start = process_time()
     needed = n_needed(100_010, 10**7, ONE_PERCENT, 0.05)
-    assert perf_counter() - start < 5
+    assert process_time() - start < 5
     assert needed is not None
     total = 10**7 + needed
     assert fixed_test(100_010 * total // 10**7, total, ONE_PERCENT)[0] <= 0.05
