@@ -224,7 +224,6 @@ SLOW = {
     "a head that comes a byte at a time": (b"GET /v1/models HTTP/1.1\r\nX: ", b"y"),
     "a request line that comes a byte at a time": (b"GET /", b"x"),
     "fields that come one at a time": (b"GET /v1/models HTTP/1.1\r\n", b"X: y\r\n"),
-    "a TLS hello": (HELLO_TLS, b""),
     "a line of HTTP/0.9": (b"GET /v1/models\r\n", b""),
     "half a head": (b"GET /v1/models HTTP/1.1\r\nHost: sidecar.test\r\n", b""),
 }
