@@ -17,6 +17,17 @@ _SIZE_AND_EXTENSION_BEGUN: Final = re.compile(rb"[0-9A-Fa-f]{1,15}(?:\r|[ \t]*(?
 _TRAILER_BEGUN: Final = re.compile(
     rb"\r|[!#$%&'*+\-.^_`|~0-9A-Za-z]++|([!#$%&'*+\-.^_`|~0-9A-Za-z]++):[\t\x20-\x7e\x80-\xff]*+\r?"
 )
+_TINY_BELOW: Final = 16
+
+
+def _tiny(extension: bytes) -> re.Pattern[bytes]:
+    """Return the pattern of chunks of a few bytes each, as many as follow each other: one by one they would cost a lot."""
+    sizes = (rb"%x%s\r\n[\s\S]{%d}\r\n" % (size, extension, size) for size in range(1, _TINY_BELOW))
+    return re.compile(rb"(?:" + b"|".join(sizes) + rb")*+", re.IGNORECASE)
+
+
+_TINY: Final = _tiny(b"")
+_TINY_AND_EXTENSION: Final = _tiny(rb"(?:;[\t\x20-\x7e\x80-\xff]{0,64}+)?")
 _NO_TRAILER: Final = frozenset(
     {
         b"content-length", b"transfer-encoding", b"host", b"connection", b"trailer", b"te", b"upgrade", b"keep-alive",
@@ -100,7 +111,7 @@ class _At(Enum):
 class Chunked(Framing):
     """A body in chunks. `payload`, where it is a list, gets what the chunks hold, piece by piece."""
 
-    __slots__ = ("_at", "_begun", "_left", "_line", "_seen", "_size", "_strict", "payload")
+    __slots__ = ("_at", "_begun", "_left", "_line", "_seen", "_size", "_strict", "_tiny", "payload")
     chunked = True
 
     def __init__(self, *, extensions: bool) -> None:
@@ -108,6 +119,7 @@ class Chunked(Framing):
         super().__init__()
         self._size = _SIZE_AND_EXTENSION if extensions else _SIZE
         self._begun = _SIZE_AND_EXTENSION_BEGUN if extensions else _SIZE_BEGUN
+        self._tiny = _TINY_AND_EXTENSION if extensions else _TINY
         self._strict = not extensions
         self._at = _At.SIZE
         self._left = 0
@@ -145,6 +157,9 @@ class Chunked(Framing):
             if self.payload is not None:
                 self.payload.append(data[begin:end])
             at = end + 2
+            if end - begin < _TINY_BELOW and self.payload is None:
+                tiny = self._tiny.match(data, at)
+                at = tiny.end() if tiny is not None else at
         return at
 
     def _take_data(self, data: bytes, at: int) -> int:

@@ -43,6 +43,10 @@ def test_chunks_end_at_the_same_byte_however_they_are_split(chunks: list[bytes],
     assert framing.done
     assert b"".join(taken) == raw
     assert b"".join(framing.payload) == b"".join(chunks)
+    for extensions in (False, True):
+        passing = Chunked(extensions=extensions)
+        assert b"".join(_fed(passing, _split(raw + surplus, cuts))) == raw
+        assert passing.done
 
 
 @given(st.integers(1, 300), CUTS, st.binary(max_size=20))
