@@ -312,6 +312,13 @@ def test_a_sidecar_is_written_back_as_it_was_read() -> None:
     assert Config.model_validate(json.loads(text)).model_dump() == config.model_dump()
 
 
+def test_a_queue_that_is_too_small_is_told_where_it_is_written() -> None:
+    told = refused(SIDECAR.replace("bodies: 1%", "queue: 1MiB"))
+    line = SIDECAR.partition("bodies: 1%")[0].count("\n") + 1
+    assert f":{line}:" in told
+    assert "sidecar.queue: " in told
+
+
 @pytest.mark.parametrize("share", ["0%", "0.25%", "100%"])
 def test_a_share_is_exact(share: str) -> None:
     assert read_sidecar(SIDECAR.replace("1%", share)).bodies == Fraction(share[:-1]) / 100

@@ -257,10 +257,16 @@ unless last_over_time(slaguard_capture_dropped_total[1h] offset 15m)""",
         "SlaguardSidecarRecorderDown",
         "sidecar",
         "ticket",
-        "slaguard_sidecar_recorder_up == 0 or slaguard_sidecar_recorder_trouble == 1",
+        # One that ends again and again may be up at every scrape. More than three times: increase() makes 3 up to 3.4.
+        """\
+slaguard_sidecar_recorder_up == 0
+or
+slaguard_sidecar_recorder_trouble == 1
+or
+increase(slaguard_sidecar_recorder_restarts_total[10m]) > 3.5""",
         "{{ $labels.instance }} passes calls on and cannot write them down",
-        "The process that records them is down, or it cannot write. What waits is bounded: beyond the bound, calls are left"
-        " out and counted. The sidecar's log says what is wrong.",
+        "The process that records them is down, ends again and again, or cannot write. What waits is bounded: beyond the bound,"
+        " calls are left out and counted. The sidecar's log says what is wrong.",
         OVERVIEW,
         "5m",
     ),
@@ -281,11 +287,47 @@ time() - slaguard_sidecar_last_recorded_timestamp_seconds < 15 * 60""",
         "5m",
     ),
     Alert(
+        "SlaguardSidecarLedgerLost",
+        "sidecar",
+        "ticket",
+        # As with calls that are dropped: a counter that begins has grown as far as it stands.
+        """\
+increase(slaguard_sidecar_ledger_lost_total[1h]) > 0
+or
+slaguard_sidecar_ledger_lost_total > 0
+unless last_over_time(slaguard_sidecar_ledger_lost_total[1h] offset 1h)""",
+        "The ledger of {{ $labels.instance }} was removed or replaced while it was written",
+        "What stood in it and was not sealed and copied elsewhere is gone, and its minutes count as not watched. Calls are"
+        " recorded in a new one. Find out who touches that folder: it would happen again.",
+        OVERVIEW,
+    ),
+    Alert(
+        "SlaguardSidecarDown",
+        "sidecar",
+        "ticket",
+        # Either its target is there and does not answer, or it is gone, and nothing came in its place: a rollout replaces Pods.
+        """\
+max by (job, instance) (up == 0)
+and on (job, instance) last_over_time(slaguard_sidecar_build_info[7d])
+or
+max by (job, instance) (last_over_time(slaguard_sidecar_build_info[1h]))
+unless on (job, instance) slaguard_sidecar_build_info
+unless on (job) (
+  count by (job) (slaguard_sidecar_build_info) >= count by (job) (slaguard_sidecar_build_info offset 1h)
+)""",
+        "The sidecar {{ $labels.instance }} is not there any more",
+        "Prometheus scraped it and does so no longer. If the process is down, whoever calls through it reaches no vendor, and"
+        " nothing of that is recorded. If only the scrape fails, calls go on.",
+        OVERVIEW,
+        "5m",
+    ),
+    Alert(
         "SlaguardTrafficUnwatched",
         "sidecar",
         "ticket",
-        # Half an hour: a minute is told of once its last call has ended, and of another machine once its rows are sealed.
-        "time() - slaguard_traffic_last_timestamp_seconds > 30 * 60",
+        # Where an agent reads what sidecars publish, a minute is told of once its rows are sealed: after an hour, if nothing
+        # else is configured, and after its last call has ended.
+        "time() - slaguard_traffic_last_timestamp_seconds > 150 * 60",
         "Nobody has accounted for the calls to {{ $labels.vendor }} for {{ $value | humanizeDuration }}",
         "Sidecars watched this traffic before and do so no longer, or what they write does not arrive. From then on it is"
         " neither up nor down: promises are judged by probes where the Agreement has them, and by nothing where not.",

@@ -144,7 +144,7 @@ SIDECAR: Final = (
     _counter("sidecar_refused", "Requests that the sidecar itself answered with an error, by its status.", ("code",)),
     # What became of them as records
     _counter("sidecar_calls_seen", "Calls that began and were to be recorded.", ()),
-    _counter("sidecar_calls_recorded", "Calls that are on disk.", ()),
+    _counter("sidecar_calls_recorded", "Calls that were acknowledged as on disk at that time.", ()),
     _counter("sidecar_client_aborts", "Recorded calls whose client left before it had the whole answer.", ()),
     _counter("capture_dropped", "Calls that could not be recorded; the traffic itself went on.", ("reason",)),
     _counter("sidecar_bodies", "Calls whose question and answer are on disk, redacted.", ()),
@@ -152,6 +152,12 @@ SIDECAR: Final = (
     # How the sidecar is
     _gauge("sidecar_ready", "1 while calls are taken, 0 while those under way are being ended.", ()),
     _gauge("sidecar_recorder_up", "1 while the process that writes records runs.", ()),
+    _counter("sidecar_recorder_restarts", "Times that the process that writes records was started anew.", ()),
+    _counter(
+        "sidecar_ledger_lost",
+        "Times that the ledger was removed or replaced while it was written: what was not sealed is gone.",
+        (),
+    ),
     _gauge("sidecar_recorder_trouble", "1 while records cannot be written as they should; the log says why.", ()),
     _gauge("sidecar_queue_bytes", "What waits to be written.", ()),
     _gauge("sidecar_queue_limit_bytes", "How much may wait before calls are dropped from the record.", ()),

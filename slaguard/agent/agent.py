@@ -62,7 +62,7 @@ class Agent:
         self._seams = seams
         self._clock = seams.clock
         self._log = log
-        self._keeper = Keeper(settings.agreements, rows.directory)
+        self._keeper = Keeper(settings.agreements, rows.directory, asked=settings.asked)
         self._recorder = Recorder(self._clock, self._show_soon)
         self._crew = Crew(seams, rows, self._recorder, Purses(self._clock, self._calls), log)
         self._verdicts = Verdicts(log)
@@ -306,7 +306,7 @@ class Agent:
                 self._log.warning("restart_needed", what=part, in_force=before, configured=now)
         self._settings = settings
         self._boundary = 0
-        self._keeper.replace(settings.agreements)
+        self._keeper.replace(settings.agreements, settings.asked)
         self._recorder.follow(settings)
         self._relieve(posts, {p.name for p in settings.probes})
         self._seams.replaced(settings)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from slaguard.agent.traffic import Traffic
@@ -41,6 +42,7 @@ MOST_EARLIER: Final = 12
 Series = tuple[str, str, str]
 """(agreement, objective, scope)."""
 Held = Sequence[tuple[Path, Loaded]]
+Asked = Mapping[str, AbstractSet[str]]
 
 
 # ── periods ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -139,16 +141,18 @@ class Keeper:
     `judge` is for one thread at a time; everything else may be called from any.
     """
 
-    def __init__(self, agreements: Held, ledger: Path, *, partials: bool = True) -> None:
+    def __init__(self, agreements: Held, ledger: Path, *, asked: Asked = MappingProxyType({}), partials: bool = True) -> None:
         """Judge nothing yet.
 
         Args:
             agreements: each file and what was loaded of it, in the order they are shown.
             ledger: the ledger's folder.
+            asked: of each vendor the models that probes ask for.
             partials: whether answers on single segments are kept in it; without, nothing is written.
 
         """
         self._agreements = tuple(agreements)
+        self._asked = asked
         self._ledger, self._partials = ledger, partials
         self._kept: dict[_Name, _Kept] = {}
         self._events = _Events()
@@ -156,9 +160,9 @@ class Keeper:
         self._shown: Mapping[Series, tuple[int, int]] = {}
         self._failures: Mapping[str, str] = {}
 
-    def replace(self, agreements: Held) -> None:
+    def replace(self, agreements: Held, asked: Asked = MappingProxyType({})) -> None:
         """Judge these Agreements from the next call on; what did not change is kept, and the counters go on."""
-        self._agreements = tuple(agreements)
+        self._agreements, self._asked = tuple(agreements), asked
 
     @property
     def failures(self) -> Mapping[str, str]:
@@ -208,7 +212,8 @@ class Keeper:
                     failures[task.loaded.agreement.name] = _why(task, error)
             if store is not None:
                 copied = any(not (folder / ROWS_NAME).is_file() for folder in folders(self._ledger))
-                self._traffic.look(store, [loaded.agreement for _, loaded in self._agreements], as_of, copied=copied)
+                agreements = [loaded.agreement for _, loaded in self._agreements]
+                self._traffic.look(store, agreements, as_of, asked=self._asked, copied=copied)
         self._kept, self._failures = kept, failures
         self._shown = self._events.counted(
             [one.standing for one in kept.values() if one.standing.which is not Which.EARLIER],

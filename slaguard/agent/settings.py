@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from slaguard.agent.traffic import asked_models
 from slaguard.config import Budget, Config, Probe, Secret, Vendor
 from slaguard.probes.observe import Subject
 from slaguard.providers.base import Transport
@@ -75,6 +76,11 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Every key that this process holds."""
         return tuple(dict.fromkeys(p.key.reveal() for p in self.probes if p.key is not None))
+
+    @property
+    def asked(self) -> Mapping[str, frozenset[str]]:
+        """Of each vendor the models that its probes ask for."""
+        return asked_models(self.config.probes, self.agreements)
 
     def limit(self, vendor: str) -> Money | None:
         """Return the most that may be spent on a vendor in its budget's day or month; None without a limit."""

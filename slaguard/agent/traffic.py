@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
+from slaguard.config import Probe
 from slaguard.evaluation.demands import Condition, Counts, Demands
 from slaguard.evaluation.snapshot import OTHER, TrafficTelemetry
 from slaguard.ledger.store import ColumnStore
 from slaguard.records import MINUTE, Span, Table
+from slaguard.spec.load import Loaded
 from slaguard.spec.model import Agreement
 from slaguard.terms import Outcome, Source
 
@@ -40,13 +45,22 @@ class Traffic:
         """Return how many calls were recorded that were sent since the first look; only ever growing."""
         return self._calls
 
-    def look(self, store: ColumnStore, agreements: Iterable[Agreement], as_of: int, *, copied: bool = False) -> None:
+    def look(
+        self,
+        store: ColumnStore,
+        agreements: Iterable[Agreement],
+        as_of: int,
+        *,
+        asked: Mapping[str, AbstractSet[str]] = MappingProxyType({}),
+        copied: bool = False,
+    ) -> None:
         """Look at what is known at `as_of` (UTC nanoseconds).
 
         Args:
             store: the records.
             agreements: those in force.
             as_of: the time of knowledge.
+            asked: of vendors the models that probes ask for; their names are known as those in an Agreement are.
             copied: whether some of them come from folders of segments alone.
 
         Raises:
@@ -54,7 +68,7 @@ class Traffic:
 
         """
         self._since = as_of if self._since is None else self._since
-        models = _models(agreements)
+        models = _models(agreements, asked)
         found = (_seen(store, vendor, as_of) for vendor in models)
         self._seen = tuple(replace(one, copied=copied) for one in found if one is not None)
         calls = dict(self._calls)
@@ -63,13 +77,23 @@ class Traffic:
         self._calls = calls
 
 
-def _models(agreements: Iterable[Agreement]) -> dict[str, tuple[str, ...]]:
-    """Return the vendors whose traffic is evidence, each with the models that its Agreements name."""
+def asked_models(probes: Iterable[Probe], agreements: Iterable[tuple[Path, Loaded]]) -> dict[str, frozenset[str]]:
+    """Return of each vendor the models that the configured probes of its Agreements ask for."""
+    found: dict[str, set[str]] = {}
+    vendors = {loaded.agreement.name: loaded.agreement.vendor for _, loaded in agreements}
+    for probe in probes:
+        if probe.agreement in vendors:
+            found.setdefault(vendors[probe.agreement], set()).add(probe.model)
+    return {vendor: frozenset(models) for vendor, models in found.items()}
+
+
+def _models(agreements: Iterable[Agreement], asked: Mapping[str, AbstractSet[str]]) -> dict[str, tuple[str, ...]]:
+    """Return the vendors whose traffic is evidence, each with the models that its Agreements name or its probes ask for."""
     found: dict[str, set[str]] = {}
     for agreement in agreements:
         if any(Source.TRAFFIC in objective.source for objective in agreement.objectives):
             named = (model for service in agreement.services for model in service.models or ())
-            found.setdefault(agreement.vendor, set()).update(named)
+            found.setdefault(agreement.vendor, set()).update(named, asked.get(agreement.vendor, ()))
     return {vendor: tuple(sorted(models)) for vendor, models in sorted(found.items())}
 
 

@@ -12,6 +12,11 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated, Final
 
+from slaguard.cli.early import prepare
+
+if sys.argv[1:2] == ["sidecar"]:  # what others wait for is prepared before anything that takes time is imported
+    prepare()
+
 import typer
 
 import slaguard

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from slaguard.cli.clock import SystemClock
-from slaguard.cli.gather import Gathered, RecordSource, gather, parse_as_of
+from slaguard.cli.gather import Gathered, RecordSource, gather, parse_as_of, warn_of_future
 from slaguard.cli.options import AsOf, Covers, FactsFile, LedgerDir, MappingName, PeriodText, RecordFiles
 from slaguard.errors import ConfigError
 from slaguard.terms import Verdict
@@ -37,6 +37,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the verb's options
     """
     source = RecordSource(ledger, tuple(records or ()), mapping, covers, facts)
     moment = parse_as_of(as_of, SystemClock())
+    warn_of_future(moment, SystemClock())
     done: list[Gathered] = []
     for path, where in _wanted(agreement, config, source):
         gathered = gather(path, where, period, moment)

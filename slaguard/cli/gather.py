@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import typer
+
 from slaguard.errors import ConfigError, RecordsError
 from slaguard.evaluation.demands import Demands
 from slaguard.evaluation.result import Evaluation, parse_rfc3339
@@ -67,6 +69,14 @@ def parse_as_of(text: str | None, clock: Clock) -> int:
     except (ValueError, OverflowError):
         msg = f"--as-of {text}: write a time with its offset from UTC: 2026-11-02T09:00:00Z"
     raise ConfigError(msg)
+
+
+def warn_of_future(as_of: int, clock: Clock) -> None:
+    """Say on the error stream that a time of knowledge has not come yet: what still happens until then is not known."""
+    if as_of > clock.read().wall_ns:
+        typer.echo(
+            "warning: --as-of is in the future by this machine's clock; records that are still to come are missing", err=True
+        )
 
 
 def gather(agreement: Path, source: RecordSource, period_text: str | None, as_of: int) -> Gathered:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from slaguard.cli.clock import SystemClock
-from slaguard.cli.gather import Gathered, RecordSource, gather, parse_as_of
+from slaguard.cli.gather import Gathered, RecordSource, gather, parse_as_of, warn_of_future
 from slaguard.cli.options import AsOf, Covers, FactsFile, LedgerDir, MappingName, PeriodText, RecordFiles
 from slaguard.cli.pack import claim_inputs
 from slaguard.reports.inputs import ClaimInputs, Note
@@ -35,7 +35,9 @@ def report(  # noqa: PLR0913, PLR0917 - the verb's options
     Example: slaguard report acme.yaml --ledger ledger --period 2026-10 --out claim
     """
     source = RecordSource(ledger, tuple(records or ()), mapping, covers, facts)
-    gathered = gather(agreement, source, period, parse_as_of(as_of, SystemClock()))
+    moment = parse_as_of(as_of, SystemClock())
+    warn_of_future(moment, SystemClock())
+    gathered = gather(agreement, source, period, moment)
     with gathered.store:
         notes = tuple(Note(text) for text in note or ())
         inputs = claim_inputs(gathered, agreement, notes)

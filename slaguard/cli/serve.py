@@ -12,6 +12,7 @@ import typer
 
 from slaguard.agent.keeper import Keeper
 from slaguard.agent.log import EventLog, Form
+from slaguard.agent.traffic import asked_models
 from slaguard.cli.board import Deployed, LiveBoard, deploy, find_exporter
 from slaguard.cli.clock import SystemClock
 from slaguard.cli.event_loop import new_event_loop
@@ -83,7 +84,8 @@ class Watching:
         self._reloads = _Reloads(successful=True, success_at=clock.read().wall_ns)
         self._changed, self._one_reload = asyncio.Event(), asyncio.Lock()
         self._troubles: frozenset[str] = frozenset()
-        self._keeper = Keeper(found.agreements, found.ledger, partials=False)
+        asked = asked_models(found.config.probes, found.agreements)
+        self._keeper = Keeper(found.agreements, found.ledger, asked=asked, partials=False)
         self.board = LiveBoard(
             agreements=found.agreements,
             ledger=found.ledger,
@@ -131,7 +133,7 @@ class Watching:
             self._changed.set()
             return str(error)
         self._deployed = found
-        self._keeper.replace(found.agreements)
+        self._keeper.replace(found.agreements, asked_models(found.config.probes, found.agreements))
         self.board.replace(found.agreements)
         self._reloads = _Reloads(successful=True, success_at=self._clock.read().wall_ns)
         self._log.info("reloaded", agreements=len(found.agreements))

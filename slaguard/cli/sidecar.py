@@ -17,7 +17,7 @@ from slaguard.agent.log import EventLog, Form
 from slaguard.cli.clock import SystemClock
 from slaguard.cli.deployment import load_config
 from slaguard.cli.event_loop import new_event_loop
-from slaguard.cli.lines import Lines
+from slaguard.cli.lines import STDOUT, Lines
 from slaguard.cli.signals import on_signals
 from slaguard.config import Listen, is_loopback
 from slaguard.config.sidecar import writer_name
@@ -38,11 +38,11 @@ def sidecar(
 
     Example: slaguard sidecar --config slaguard.yaml
     """
-    clock, lines = SystemClock(), Lines()
+    clock, lines, said = SystemClock(), Lines(), Lines(STDOUT)
     log = EventLog(lines, clock, form=log_format)
     load = partial(_settings, config, _checked(name))
     settings = load()
-    _allow_many_connections()
+    files = _allow_many_files()
 
     def at_once() -> None:
         log.warning("ended_at_once")
@@ -50,8 +50,9 @@ def sidecar(
         os._exit(_AT_ONCE)
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        found = Sidecar(settings, Seams(clock, secrets.token_bytes, load), log)
-        runner.run(_until_told(found, partial(_say_where, log), at_once))
+        found = Sidecar(settings, Seams(clock, secrets.token_bytes, load, files), log)
+        runner.run(_until_told(found, partial(_say_where, said, log), at_once))
+    said.end()
     lines.end()
 
 
@@ -66,16 +67,23 @@ def _settings(config: Path, name: str | None) -> Settings:
     return settings_of(load_config(config), config, name)
 
 
-def _allow_many_connections() -> None:
-    """Raise the soft limit of open files, which is often 1024, to what this user may have: two are open for a call."""
+def _allow_many_files() -> int | None:
+    """Raise the soft limit of open files, which is often 1024, to what this user may have: two are open for a call.
+
+    Returns:
+        How many may be open; None where there is no limit.
+
+    """
     if sys.platform == "win32":
-        return
+        return None
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return None if soft == resource.RLIM_INFINITY else soft
 
 
 async def _until_told(found: Sidecar, listening: Callable[[Listen, Listen], None], at_once: Callable[[], None]) -> None:
@@ -104,10 +112,9 @@ async def _until_told(found: Sidecar, listening: Callable[[Listen, Listen], None
     await found.run(listening)
 
 
-def _say_where(log: EventLog, calls: Listen, admin: Listen) -> None:
+def _say_where(said: Lines, log: EventLog, calls: Listen, admin: Listen) -> None:
     """Say on standard output and in the log where the application calls and where the metrics are."""
-    typer.echo(f"calls    http://{calls}\nmetrics  http://{admin}/metrics")
-    sys.stdout.flush()
+    said(f"calls    http://{calls}\nmetrics  http://{admin}/metrics")
     log.info("listening", url=f"http://{calls}", admin=f"http://{admin}")
     if not is_loopback(calls.host):
         log.warning(

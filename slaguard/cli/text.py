@@ -11,6 +11,7 @@ from typing import Final
 from slaguard.evaluation.result import CreditsPart, DeadlinePart, Evaluation, ExcludedPart, ObjectiveResult
 from slaguard.evaluation.sentences import number
 from slaguard.reports import words
+from slaguard.reports.sources import source_lines
 from slaguard.spec.scalars import Quantity
 from slaguard.terms import BoundWord, Verdict
 
@@ -65,9 +66,13 @@ def _table(evaluation: Evaluation, *, colour: bool, width: int) -> list[str]:
         cells[-1] = _coloured(objective.verdict, cells[-1], colour=colour)
         line = "  " + "  ".join(cells)
         lines.append(f"{line}  {objective.sentence}" if beside else line.rstrip())
-        if not beside:
-            lines += textwrap.wrap(objective.sentence, max(40, width), initial_indent="      ", subsequent_indent="      ")
+        told = ([] if beside else [objective.sentence]) + [_plain(one) for one in source_lines(objective)]
+        lines += [part for one in told for part in _under(one, width)]
     return [line.rstrip() for line in lines]
+
+
+def _under(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(40, width), initial_indent="      ", subsequent_indent="      ")
 
 
 def _coloured(verdict: Verdict, cell: str, *, colour: bool) -> str:
@@ -98,7 +103,7 @@ def measured_words(objective: ObjectiveResult) -> str:
 def how_sure(objective: ObjectiveResult) -> str:
     """Return ``counted``, or the interval of a sample, or the range that unwatched time leaves."""
     e = objective.estimate
-    if e.low is None or e.high is None:
+    if e.low is None:
         return "no figure" if e.value is None else "counted"
     if e.confidence is None and e.low == e.high:
         return "counted"
@@ -129,9 +134,12 @@ def _facts(evaluation: Evaluation, next_step: str | None, width: int) -> list[st
     for objective in evaluation.objectives:
         for one in objective.excluded:
             lines += _labelled("excluded", _excluded_words(objective, one, currency), width)
+    told: dict[tuple[str, str], list[str]] = {}
     for warning in evaluation.warnings:
-        at = f"{warning.path}: " if warning.path else ""
-        lines += _labelled("note", f"{at}{warning.text} ({warning.code})", width)
+        told.setdefault((warning.text, warning.code), []).extend([warning.path] if warning.path else [])
+    for (text, code), paths in told.items():
+        at = f"{', '.join(dict.fromkeys(paths))}: " if paths else ""
+        lines += _labelled("note", f"{at}{text} ({code})", width)
     return lines + (_labelled("next", next_step, 0) if next_step else [])
 
 

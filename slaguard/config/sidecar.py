@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator, model_validator
 
 from slaguard.config.scalars import (
     Address,
@@ -35,6 +35,7 @@ _TAKEN: Final = frozenset({"import", "record", "segments"})
 """Folders of a ledger that are somebody else's."""
 _PATH: Final = re.compile(r"(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~!$&'()*+,;=:@-]+)*\Z", re.ASCII)
 _LEAST_QUEUE: Final = 1 << 20
+_TOO_SMALL: Final = "queue is at least 1MiB and four times largest_body, or no call with its bodies would fit"
 
 
 # ── scalars ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,6 +132,14 @@ class Sidecar(Part):
     upstreams: Annotated[tuple[SidecarUpstream, ...], BeforeValidator(listed), AfterValidator(_apart)]
     """The vendors that calls are passed to."""
 
+    @field_validator("queue")
+    @classmethod
+    def _room_for_a_body(cls, queue: int, info: ValidationInfo) -> int:
+        """Refuse a queue that no body fits, where it is written."""
+        if queue < max(_LEAST_QUEUE, 4 * info.data.get("largest_body", 0)):
+            raise refuse(_TOO_SMALL)
+        return queue
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         """Refuse what cannot be meant: one address for two things, calls to itself, a queue that no body fits."""
@@ -141,7 +150,7 @@ class Sidecar(Part):
             if is_loopback(parts.hostname or "") and parts.port in {self.listen.port, self.admin.port} - {0}:
                 raise refuse(f"{upstream.vendor}: {upstream.url} is this sidecar itself; write the vendor's own address")
         if self.queue < max(_LEAST_QUEUE, 4 * self.largest_body):
-            raise refuse("queue is at least 1MiB and four times largest_body, or no call with its bodies would fit")
+            raise refuse(_TOO_SMALL)  # it is not written: largest_body is
         return self
 
 

@@ -242,6 +242,7 @@ def _measurement(question: Question, source: Source, grid: Grid, rows: Rows, sco
         population=total,
         dropped=rows.sum(rows.dropped[own]),
         unmeasured=rows.sum(rows.unmeasured[own]),
+        left=rows.left(own),
         clockless=rows.sum(rows.table.n[rows.table.column("clock") == 0]),
         calls=rows.sum(rows.table.n[own]),
         requests=int(grid.n[so_far].sum()),

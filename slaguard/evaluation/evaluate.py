@@ -20,6 +20,7 @@ from slaguard.evaluation.measure import Measurement
 from slaguard.evaluation.payment import credit_alone, credits_part, deadline_parts
 from slaguard.evaluation.requirements import Question, questions
 from slaguard.evaluation.result import (
+    LEFT_OUT,
     METHOD_VERSION,
     AgreementPart,
     Estimate,
@@ -35,7 +36,7 @@ from slaguard.evaluation.result import (
     VariantPart,
     WarningPart,
 )  # fmt: skip
-from slaguard.evaluation.sentences import sentence
+from slaguard.evaluation.sentences import left_words, sentence
 from slaguard.evaluation.shares import measure_share
 from slaguard.records import Evidence, Span
 from slaguard.spec.model import Agreement, BinRule, Percentile, Ratio, RequestAttainment, SampleProportion
@@ -51,8 +52,8 @@ class Row:
     analysis: Analysis
     measured: dict[Variant, Measurement]
     decided: dict[Variant, Decided]
-    seen: tuple[Measurement, ...] = ()
-    """The figure from each source that the Objective names, in its order, with the accepted exclusions."""
+    seen: tuple[tuple[Measurement, Decided], ...] = ()
+    """The figure from each source that the Objective names, in its order, with the accepted exclusions, and its verdict."""
 
     @property
     def disputed(self) -> bool:
@@ -115,8 +116,10 @@ def _row(question: Question, evidence: Evidence, period: ResolvedPeriod, as_of: 
     figures = _Figures(question, evidence, period, as_of, {})
     source = _source(figures, analysis)
     measured = {v: figures.of(source, v) for v in VARIANTS}
-    seen = tuple(figures.of(s, "accepted") for s in question.objective.source)
-    return Row(question, analysis, measured, _decided(analysis, measured, closed=closed), seen)
+    decided = _decided(analysis, measured, closed=closed)
+    others = ((s, figures.of(s, "accepted")) for s in question.objective.source)
+    seen = ((m, decided["accepted"] if s is source else decide(analysis, m, closed=closed)) for s, m in others)
+    return Row(question, analysis, measured, decided, tuple(seen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +222,15 @@ def _result(row: Row, agreement: Agreement, period: ResolvedPeriod, *, closed: b
         without_exclusions=_variant(row, "none", pays) if m.excluded or _contested(row) else None,
         events=tuple(EventPart(kind=e.kind, start=e.span[0], end=e.span[1], lost=e.lost) for e in m.events),
         next=NextPart(n_needed=decided.n_needed),
-        sources=tuple(_source_part(one, used=one.source is m.source) for one in row.seen),
+        sources=tuple(_source_part(one, said.verdict, used=one.source is m.source) for one, said in row.seen),
     )
 
 
-def _source_part(m: Measurement, *, used: bool) -> SourcePart:
-    return SourcePart(source=m.source, used=used, coverage=m.coverage, n=m.n, bad=m.bad, calls=m.calls, unmeasured=m.unmeasured)
+def _source_part(m: Measurement, verdict: Verdict, *, used: bool) -> SourcePart:
+    return SourcePart(
+        source=m.source, used=used, coverage=m.coverage, n=m.n, bad=m.bad, calls=m.calls, unmeasured=m.unmeasured,
+        verdict=verdict,
+    )  # fmt: skip
 
 
 def _finite(value: Fraction | None) -> Fraction | None:
@@ -297,6 +303,9 @@ def _row_warnings(row: Row) -> Iterator[tuple[str, str]]:
     rule, m = row.question.objective.indicator, row.measured["accepted"]
     if isinstance(rule, BinRule) and m.source is Source.PROBE and m.n:
         yield "W-SPEC-PROBE", "measured by our own probes, while the clause counts the customer's requests"
+    gone = left_words(row.question.objective, m)
+    if gone:
+        yield LEFT_OUT, gone
     late = sum(a.late for a in row.question.applied)
     if late:
         yield "W-LATE-NOTICE", f"{late} window(s) were announced later than the notice asks for, and are contested"

@@ -100,6 +100,7 @@ def _percentile(question: Question, rule: Percentile, source: Source, rows: Rows
         population=size if tally.population is not None else None,
         dropped=rows.sum(rows.dropped),
         unmeasured=rows.sum(rows.unmeasured),
+        left=rows.left(),
         calls=rows.sum(rows.table.n),
         clockless=rows.sum(rows.table.n[rows.table.column("clock") == 0]),
         excluded=rows.excluded(question),

@@ -66,6 +66,8 @@ class Measurement:
     population: int | None = None
     dropped: int = 0
     unmeasured: int = 0
+    left: tuple[tuple[Outcome, int], ...] = ()
+    """What those two are made of: how many calls of each outcome, the most first."""
     clockless: int = 0
     calls: int = 0
     """Records of the source in scope in the period, whatever became of them; probes: with the slots that were not asked."""
@@ -99,6 +101,14 @@ class Rows:
     def sum(self, column: Column) -> int:
         """Return the sum of a column as an exact integer."""
         return int(column.sum())
+
+    def left(self, part: Column | None = None) -> tuple[tuple[Outcome, int], ...]:
+        """Return how many records of `part` (None: of all) left the count by their outcome, the most first."""
+        gone = self.dropped + self.unmeasured
+        gone = gone if part is None else np.where(part, gone, 0)
+        codes = self.table.column("outcome")
+        sizes = ((OUTCOMES[code], self.sum(gone[codes == code])) for code in np.unique(codes[gone > 0]).tolist())
+        return tuple(sorted(sizes, key=lambda one: (-one[1], one[0].value)))
 
     def excluded(self, question: Question, part: Column | None = None) -> tuple[Excluded, ...]:
         """Return what each record exclusion took out of `part` (a mask of rows; None: of all), in the Agreement's order."""

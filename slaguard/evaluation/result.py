@@ -22,6 +22,8 @@ SCHEMA: Final = "slaguard/evaluation/v1"
 METHOD_VERSION: Final = 1
 """Raised with every change that can alter a past verdict (CHANGELOG, *Verdict-affecting*)."""
 DIGITS: Final = 12
+LEFT_OUT: Final = "W-LEFT-OUT"
+"""The code of the warning that many calls of a promise left its count by what became of them."""
 
 
 def decimal_text(value: Fraction, rounding: str = ROUND_HALF_EVEN) -> str:
@@ -153,7 +155,7 @@ class Estimate(Part):
     low: Low | None
     """With what is unknown or not sampled at its lowest."""
     high: High | None
-    """With what is unknown or not sampled at its highest."""
+    """With what is unknown or not sampled at its highest; null beside a `low`: it lies among requests without an answer."""
     confidence: Exact | None
     """Of a sample: one-sided, for each bound; null for a count."""
     method: Literal["count", "clopper-pearson", "hypergeometric", "none"]
@@ -226,6 +228,8 @@ class SourcePart(Part):
     """Its calls in scope, whatever became of them; of probes those that were planned."""
     unmeasured: int
     """How many of the calls say nothing of the vendor: not sent, or our own failure."""
+    verdict: Verdict | None = None
+    """What it says by itself, with the accepted exclusions; null in results that were written before it was told."""
 
 
 class ObjectiveResult(Part):

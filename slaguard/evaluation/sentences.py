@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Final
 
 from slaguard.evaluation.decide import Analysis, Decided
 from slaguard.evaluation.latency import NEVER
 from slaguard.evaluation.measure import Measurement
 from slaguard.spec.model import Objective, Percentile, Ratio, RequestAttainment, SampleProportion
-from slaguard.terms import BoundWord, Count, Reason, format_percent
+from slaguard.terms import BoundWord, Count, Outcome, Reason, Source, format_percent
+
+MANY: Final = Fraction(1, 100)
+"""A share of the calls that leaves the count, and is told when it is larger."""
 
 
 def sentence(objective: Objective, analysis: Analysis, m: Measurement, decided: Decided) -> str:
@@ -29,7 +33,7 @@ def sentence(objective: Objective, analysis: Analysis, m: Measurement, decided: 
         case Reason.NOT_OBSERVABLE:
             text = f"{counted}; the {percent(1 - m.coverage)} not watched decides"
         case Reason.CLOSE_TEST | Reason.CLOSE_TEST_COMPLY | Reason.STRADDLES | Reason.AT_RISK if decided.confidence is not None:
-            text = f"{counted}; {_interval_words(decided)}"
+            text = f"{counted}; {_interval_words(objective, decided)}"
         case Reason.ERROR_BUDGET_EXHAUSTED:
             whole = number(m.allowed_in_all or m.allowed, m.bad)
             text = f"{number(m.bad, m.allowed_in_all)} {plural(m, m.bad)} lost, {whole} allowed in the whole period"
@@ -103,10 +107,39 @@ def _least(analysis: Analysis, m: Measurement, decided: Decided) -> int:
     return max(analysis.min_n, m.n + (decided.n_needed or 0)) if m.n >= analysis.min_n else analysis.min_n
 
 
-def _interval_words(decided: Decided) -> str:
+def left_words(objective: Objective, m: Measurement) -> str:
+    """Return how many calls left the count by their outcome, and which; empty where it is no more than one in a hundred.
+
+    A graded promise is about answers alone. Of probes, what was not measured is told as what was not watched.
+    """
+    if isinstance(objective.indicator, SampleProportion):
+        return ""
+    left = [(o, n) for o, n in m.left if not (m.source is Source.PROBE and o is Outcome.UNMEASURED)]
+    gone = sum(n for _, n in left)
+    if gone <= m.calls * MANY:
+        return ""
+    share = percent(Fraction(gone, m.calls))
+    named = ", ".join(f"{number(n)} {o.value}" for o, n in left)
+    return f"{number(gone)} of {number(m.calls)} calls ({share}) left the count: {named}; they count neither for nor against"
+
+
+def _interval_words(objective: Objective, decided: Decided) -> str:
     if decided.low is None or decided.high is None or decided.confidence is None:
         return "no interval"
-    return f"{percent(decided.low)} to {percent(decided.high)} at {percent(decided.confidence)} on each side"
+    sure = f"at {percent(decided.confidence)} on each side"
+    if not isinstance(objective.indicator, Percentile):
+        return f"{percent(decided.low)} to {percent(decided.high)} {sure}"
+    if decided.high == NEVER:
+        return f"{'no answer' if decided.low == NEVER else f'at least {time(decided.low)}'} {sure}"
+    return f"{time(decided.low)} to {time(decided.high)} {sure}"
+
+
+def time(ms: Fraction) -> str:
+    """Return a time exactly, as whole milliseconds or from one second on as seconds: ``4.078 s``."""
+    if ms < 1000:
+        return f"{int(ms)} ms"
+    seconds, rest = divmod(int(ms), 1000)
+    return f"{f'{seconds:,}.{rest:03d}'.rstrip('0').rstrip('.')} s"
 
 
 def _ceil(value: Fraction) -> int:

@@ -133,6 +133,7 @@ def measured(question: Question, source: Source, rows: Rows, tally: Tally, cover
         population=tally.population,
         dropped=rows.sum(rows.dropped),
         unmeasured=rows.sum(rows.unmeasured),
+        left=rows.left(),
         calls=rows.sum(rows.table.n),
         clockless=rows.sum(rows.table.n[rows.table.column("clock") == 0]),
         excluded=rows.excluded(question),

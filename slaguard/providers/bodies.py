@@ -9,6 +9,8 @@ from typing import Final
 _GZIP: Final = 31
 _ZLIB: Final = 15
 _RAW: Final = -15
+_MOST_MEMBERS: Final = 100
+"""Parts that a gzip body may have: servers send one."""
 _READABLE: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 
 
@@ -52,11 +54,15 @@ class Body:
             return
         if self._coding == "deflate" and self.size == 0 and not self._parts and piece and piece[0] & 0x0F != 8:
             self._unpacker = zlib.decompressobj(_RAW)  # some send it without its header
+        members = 0
         while piece:
             unpacker = self._unpacker
             yield unpacker.decompress(piece, self._limit - self.size + 1)
             piece = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
             if unpacker.eof and piece:  # a further gzip member
+                members += 1
+                if members > _MOST_MEMBERS:
+                    raise zlib.error("too many members")
                 self._unpacker = zlib.decompressobj(_GZIP)
 
     @property

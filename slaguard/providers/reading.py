@@ -8,7 +8,8 @@ from typing import Any, Final
 
 _MOST_DIGITS: Final = 15
 """Fifteen digits always fit below 2^53; no count or code that a vendor sends is longer."""
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_STRING: Final = re.compile(r'\\.|"(?:[^"\\]|\\.)*+"', re.DOTALL)
+"""A text; what is escaped outside of one (where it does not end) is no beginning of another, so the time is linear."""
 
 
 class NotJson(ValueError):  # noqa: N818 - what was found is the name
@@ -24,6 +25,10 @@ def _whole(digits: str) -> int | None:
     return int(digits) if len(digits) <= _MOST_DIGITS else None
 
 
+_DECODER: Final = json.JSONDecoder(parse_int=_whole)
+"""Made once: it costs more than a short text does."""
+
+
 def parse_json(data: bytes) -> Any:
     """Return a JSON value; bytes that are no UTF-8 become replacement characters, integers beyond 15 digits None.
 
@@ -33,7 +38,7 @@ def parse_json(data: bytes) -> Any:
     """
     text = data.decode("utf-8-sig", "replace")
     try:
-        return json.loads(text, parse_int=_whole)
+        return _DECODER.decode(text)
     except RecursionError:
         raise NotJson(cut_off=False) from None
     except ValueError:

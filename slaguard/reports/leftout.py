@@ -155,10 +155,11 @@ def _when(gaps: tuple[EventPart, ...], calendar: Calendar) -> str:
 
 def _both_ways(subject: Subject) -> str:
     estimate = subject.result.estimate
-    if estimate.low is None or estimate.high is None or estimate.confidence is not None:
+    if estimate.low is None or estimate.confidence is not None:
         return ""
     ends = figure_range(estimate.low, estimate.high, subject.result.unit, subject.limit)
-    return f"Taken as good and as bad, the figure lies within {ends}."
+    where = "is" if estimate.high is None else "lies within"
+    return f"Taken as good and as bad, the figure {where} {ends}."
 
 
 def _sample(subject: Subject) -> str:

@@ -61,7 +61,7 @@ def measured(subject: Subject) -> str:
 def how_sure(subject: Subject) -> tuple[str, str]:
     """Return what the figure stands on, and what is not known of it."""
     estimate, unit = subject.result.estimate, subject.result.unit
-    if estimate.low is None or estimate.high is None:
+    if estimate.low is None:
         return "no figure", ""
     ends = figure_range(estimate.low, estimate.high, unit, subject.limit)
     if estimate.confidence is not None:

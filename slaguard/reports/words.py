@@ -145,9 +145,11 @@ def figure(value: Fraction | None, unit: str, beside: Fraction | None = None, ro
     return duration(value, beside, rounding) if unit == "ms" else percent(value, beside, rounding)
 
 
-def figure_range(low: Fraction, high: Fraction, unit: str, beside: Fraction | None = None) -> str:
-    """Write an interval, its ends rounded outward: ``0.3 – 4.1 %``."""
+def figure_range(low: Fraction, high: Fraction | None, unit: str, beside: Fraction | None = None) -> str:
+    """Write an interval, its ends rounded outward: ``0.3 – 4.1 %``; one without an upper end as ``at least 3.2 s``."""
     first, last = figure(low, unit, beside, "down"), figure(high, unit, beside, "up")
+    if high is None:
+        return f"at least {first}" if low else "open at both ends"
     number, _, name = first.rpartition(NARROW)
     dash = "\u00a0–\u00a0"
     return f"{number}{dash}{last}" if last.endswith(NARROW + name) else f"{first}{dash}{last}"

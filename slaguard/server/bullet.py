@@ -40,8 +40,9 @@ def bullet(ident: str, result: ObjectiveResult, nearest: Fraction) -> Markup:
     draw, at = Drawing(ident, WIDTH, HEIGHT), place(limit)
     floor = BoundWord(result.target.word).is_floor
     draw.rect(at if floor else 0, 5, WIDTH - at if floor else at, 16, PALE_GREEN, class_="good")
-    if estimate.low is not None and estimate.high is not None and estimate.low != estimate.high:
-        ends = (place(estimate.low), _MIDDLE), (place(estimate.high), _MIDDLE)
+    if estimate.low is not None and estimate.low != estimate.high:
+        end = WIDTH - _EDGE if estimate.high is None else place(estimate.high)
+        ends = (place(estimate.low), _MIDDLE), (end, _MIDDLE)
         draw.line(*ends, BLUE, stroke_width=4, stroke_opacity="0.45", class_="span")
     draw.line((at, 2), (at, HEIGHT - 2), INK, stroke_width=1.5, class_="mark")
     if estimate.value is not None:
@@ -58,7 +59,7 @@ def describe(result: ObjectiveResult, nearest: Fraction) -> str:
 def how_sure(result: ObjectiveResult, nearest: Fraction) -> str:
     """Return ``counted``, the interval of a sample with its confidence, or the range that unwatched time leaves."""
     estimate = result.estimate
-    if estimate.low is None or estimate.high is None:
+    if estimate.low is None:
         return "no figure" if estimate.value is None else "counted"
     if estimate.confidence is None and estimate.low == estimate.high:
         return "counted"

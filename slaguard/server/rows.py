@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from markupsafe import Markup
 
-from slaguard.evaluation.result import Evaluation, ObjectiveResult
+from slaguard.evaluation.result import LEFT_OUT, Evaluation, ObjectiveResult
 from slaguard.evaluation.snapshot import Standing, Which
 from slaguard.reports.sources import source_lines
 from slaguard.reports.words import clean, counted, figure, money, spaced, target, title
@@ -40,7 +40,7 @@ class Row:
     more: str
     """What would decide an open question; empty where nothing is known to."""
     sources: tuple[str, ...]
-    """Which source decided, and what became of the others, a line each."""
+    """Which source decided, what became of the others, and how many calls left the count where they are many, a line each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +115,13 @@ def _row(standing: Standing, result: ObjectiveResult, now: int, ident: str) -> R
         credit_note=credit_note,
         why=spaced(clean(result.sentence, 400)),
         more=_more(result, terms),
-        sources=source_lines(result),
+        sources=(*source_lines(result), *_left_out(standing.evaluation, result)),
     )
+
+
+def _left_out(evaluation: Evaluation, result: ObjectiveResult) -> Iterator[str]:
+    path = f"{result.name}/{result.scope}"
+    return (clean(spaced(w.text), 400) for w in evaluation.warnings if w.code == LEFT_OUT and w.path == path)
 
 
 def _terms(standing: Standing, result: ObjectiveResult) -> Objective | None:

@@ -11,17 +11,23 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from pydantic_core import from_json
+
 from slaguard.providers.chat import error_code
 from slaguard.providers.reading import NotJson, as_object, as_text, parse_json
-from slaguard.providers.sse import events
-from slaguard.sidecar.scan import Seen
+from slaguard.providers.sse import Event, events
+from slaguard.sidecar.scan import CUT, Seen, own
 
-_ERROR_FIRST: Final = re.compile(rb'\s*\{\s*(?:"type"\s*:\s*"error"\s*,\s*)?"error"\s*:\s*[{"]')
+_ERROR: Final = re.compile(rb'"error"\s*:\s*(?:\{\s*+[^}]|"[^"])')
+_IS_ERROR: Final = re.compile(rb'"(?:object|type)"\s*:\s*"error"')
 _CODE: Final = re.compile(rb'"(?:code|type)"\s*:\s*"([^"\\]{1,128})"')
 _FILTERED: Final = re.compile(rb'"(?:finish_reason|reason)"\s*:\s*"content_filter"')
 _OTHER_CONTENT: Final = ("tool_calls", "function_call", "audio", "reasoning_content", "reasoning", "images")
 """What a message can hold beside text."""
 NOT_JSON: Final = "not_json"
+_MOST_CHOICES: Final = 32
+_MOST_EVENTS: Final = 100
+"""Events of a window that are looked at; usual ones have two hundred bytes, and a window has room for twenty."""
 
 
 @dataclass(slots=True)
@@ -45,14 +51,15 @@ class Said:
 def read_whole(body: Seen) -> Said | None:
     """Return what a JSON answer with a status of success says; None: nothing but its text."""
     value = body.value
+    if body.broken is not None:
+        return Said(cut_off=True) if body.broken == CUT else Said(error=body.broken)
     if value is None:
         return _read_broken(body.head) if body.whole else _read_parts(body)
-    if value.get("error") is not None:
-        code = error_code(value)
-        return None if code is None else Said(error=code)
+    if (code := _error_in(value)) is not None:
+        return Said(error=code)
     choices = value.get("choices")
     if isinstance(choices, list):
-        return _read_choice(as_object(choices[0]) if choices else {})
+        return _read_choices([as_object(choice) for choice in choices[:_MOST_CHOICES]])
     if value.get("type") == "message":
         refused = value.get("stop_reason") == "refusal"
         return Said(refused=refused, empty=not refused and not value.get("content"))
@@ -65,7 +72,7 @@ def read_whole(body: Seen) -> Said | None:
 def is_plain(value: dict[str, Any]) -> bool:
     """Tell whether an answer is what nearly all are: text, whatever it says. False: `read_whole` tells what it is."""
     choices = value.get("choices")
-    if value.get("error") is not None or choices.__class__ is not list or not choices:
+    if value.get("error") or value.get("object") == "error" or choices.__class__ is not list or not choices:
         return False
     choice = choices[0]
     message = choice.get("message") if choice.__class__ is dict else None
@@ -80,6 +87,15 @@ def _read_broken(head: bytes) -> Said | None:
     except NotJson as error:
         return Said(cut_off=True) if error.cut_off else Said(error=NOT_JSON)
     return None
+
+
+def _read_choices(choices: list[dict[str, Any]]) -> Said | None:
+    """Return what several answers to one question say: one that holds something is enough, and the first may be filtered."""
+    found = [_read_choice(choice) for choice in choices] or [Said(empty=True)]
+    first = found[0]
+    if first is None or first.filtered or None in found:
+        return first if first is not None and first.filtered else None
+    return next((said for said in found if said is not None and not said.empty), first)
 
 
 def _read_choice(choice: dict[str, Any]) -> Said | None:
@@ -103,24 +119,27 @@ def _refuses(output: Any) -> bool:
 
 
 def _read_parts(body: Seen) -> Said:
-    error = _ERROR_FIRST.match(body.head)
-    if error is not None:
-        return Said(error=_code_in(body.head))
+    code = _error_shown(body)
+    if code is not None:
+        return Said(error=code)
     ends = body.tail.rstrip().endswith((b"}", b"]"))
     is_json = body.head.lstrip()[:1] in {b"{", b"["}
     return Said(cut_off=is_json and bool(body.tail) and not ends, filtered=_FILTERED.search(body.tail) is not None)
 
 
-def _code_in(head: bytes) -> str:
-    found = _CODE.search(head, head.find(b'"error"'))
-    return "error" if found is None else found[1].decode("utf-8", "replace")
+def _error_shown(body: Seen) -> str | None:
+    """Return the code of an error that a large object holds as its own; None where none is seen."""
+    found = next(own(_ERROR, body), None)
+    if found is None and next(own(_IS_ERROR, body), None) is None:
+        return None
+    at = 0 if found is None else found.start()
+    code = _CODE.search(body.head if found is None else found.string, at)
+    return "error" if code is None or code[1] == b"error" else code[1].decode("utf-8", "replace")
 
 
 def error_of(body: Seen) -> str | None:
     """Return the vendor's word for an error that came with its own status."""
-    if body.value is not None:
-        return error_code(body.value)
-    return _code_in(body.head) if _ERROR_FIRST.match(body.head) else None
+    return error_code(body.value) if body.value is not None else _error_shown(body)
 
 
 # ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -137,7 +156,10 @@ _LAST_WORDS: Final = {
     Dialect.MESSAGES: frozenset({"message_stop"}),
     Dialect.RESPONSES: frozenset({"response.completed", "response.failed", "response.incomplete", "response.cancelled"}),
 }
-_DONE: Final = b"[DONE]"
+_DONE: Final = re.compile(rb"(?:\A|[\r\n])data:[ \t]*\[DONE\][ \t\r\n]*\Z")
+_DATA: Final = re.compile(rb"(?:\A|[\r\n])data")
+_COMMENTS: Final = re.compile(rb"[^\r\n]*+(?:[\r\n]++:[^\r\n]*+)++[\r\n]*+")
+"""The end of what was keep-alive comments, of which the first line may be half."""
 
 
 def dialect_of(head: bytes) -> Dialect:
@@ -149,15 +171,37 @@ def dialect_of(head: bytes) -> Dialect:
     return Dialect.RESPONSES if b'"response.created"' in head or b'"response.queued"' in head else Dialect.OTHER
 
 
-def read_stream(body: Seen) -> Said:
-    """Return what a stream says of itself."""
+def _dialect(body: Seen) -> Dialect:
+    """Return whose stream it is; comments can fill all of its first bytes, so that the last ones must tell."""
     kind = dialect_of(body.head)
-    said = Said()
-    is_refusal = _find_first(body.head, said)
-    last = [event.data for event in events(body.tail)]
-    finish = _take_last(said, last)
+    if kind is not Dialect.OTHER or _DATA.search(body.head):
+        return kind
+    if b'"content_block_' in body.tail or b'"message_delta"' in body.tail or b'"message_stop"' in body.tail:
+        return Dialect.MESSAGES
+    return Dialect.RESPONSES if b'"type":"response.' in body.tail else dialect_of(body.tail)
+
+
+def read_stream(body: Seen, *, asked: bool = True) -> Said:
+    """Return what a stream says of itself.
+
+    Args:
+        body: what is seen of it.
+        asked: whether a model was asked, so that nothing at all is no answer.
+
+    """
+    if body.broken is not None and body.broken != CUT:
+        return Said(error=body.broken)
+    first = last = list(events(body.head))
+    if not body.whole:
+        last = list(events(body.tail))
+    if not (first or last):
+        return _read_nothing(body, asked=asked)
+    kind = _dialect(body)
+    said = Said(cut_off=body.broken is not None)
+    is_refusal, has_other = _find_first(first[:_MOST_EVENTS], said)
+    finish = _take_last(said, last[-_MOST_EVENTS:])
     if kind is Dialect.CHAT:
-        said.done = _DONE in {data.strip() for data in last} or body.tail.rstrip().endswith(_DONE)
+        said.done = _says_done(body.tail, last)
         said.stream_end = "done" if said.done else "finish" if finish is not None else "none"
     elif kind is not Dialect.OTHER:
         said.done = finish in _LAST_WORDS[kind]
@@ -165,8 +209,19 @@ def read_stream(body: Seen) -> Said:
     if said.done is False and not _shows_its_end(body, kind):
         said.done = said.stream_end = None
     said.refused = said.refused or (is_refusal and b'"content":"' not in body.tail.replace(b'"content":""', b""))
-    said.empty = kind is Dialect.CHAT and body.whole and said.first_end is None and b'"tool_calls"' not in body.head
+    said.empty = kind is Dialect.CHAT and body.whole and said.first_end is None and not has_other
     return said
+
+
+def _read_nothing(body: Seen, *, asked: bool) -> Said:
+    """Return what a stream without an event in sight is: an object that has the wrong name, nothing, or half of something."""
+    if body.value is not None:
+        return read_whole(body) or Said()
+    if body.whole:
+        begun = _DATA.search(body.head) is not None
+        return Said(cut_off=begun, empty=asked and not begun)
+    comments = _DATA.search(body.head) is None and _COMMENTS.fullmatch(body.tail) is not None
+    return Said(cut_off=body.broken is not None or (asked and comments))
 
 
 def _shows_its_end(body: Seen, kind: Dialect) -> bool:
@@ -178,15 +233,36 @@ def _shows_its_end(body: Seen, kind: Dialect) -> bool:
     return b"data:" in body.tail
 
 
-def _find_first(head: bytes, said: Said) -> bool:
-    """Find the first event that brought text; return whether it was a refusal."""
-    for event in events(head):
-        value = _object(event.data)
+def _says_done(tail: bytes, last: list[Event]) -> bool:
+    return _DONE.search(tail) is not None or any(event.data.strip() == b"[DONE]" for event in last[-_LAST_EVENTS:])
+
+
+def _find_first(first: list[Event], said: Said) -> tuple[bool, bool]:
+    """Find the first event that brought text, and an error; return whether it refused, and whether something else came."""
+    has_other = is_refusal = False
+    for event in first:
+        data = event.data
+        if said.first_end is not None:
+            if event.name == b"error" or (b'"error"' in data and _MATTERS.search(data)):
+                said.error = said.error or _error_of(event, _object(data))
+            continue
+        value = _object(data)
+        if not value and event.name != b"error":
+            continue
+        said.error = said.error or _error_of(event, value)
         text, refusal = text_of(value)
+        has_other = has_other or _brings_other(value)
         if text or refusal:
             said.first_end = event.end
-            return not text
-    return False
+            is_refusal = not text
+    return is_refusal, has_other
+
+
+def _brings_other(value: dict[str, Any]) -> bool:
+    """Tell whether a chunk brings something beside text: a call of a tool, a thought, a picture."""
+    choices = value.get("choices")
+    deltas = [as_object(as_object(choice).get("delta")) for choice in choices] if isinstance(choices, list) else []
+    return any(delta.get(name) for delta in deltas for name in _OTHER_CONTENT)
 
 
 def text_of(value: dict[str, Any]) -> tuple[str | None, str | None]:
@@ -213,14 +289,20 @@ def _candidate(value: dict[str, Any]) -> str | None:
     return as_text(as_object(next(iter(parts), None)).get("text")) if isinstance(parts, list) else None
 
 
-def _take_last(said: Said, last: list[bytes]) -> str | None:
+_MATTERS: Final = re.compile(
+    rb'"finish_reason"\s*:\s*"|"stop_reason"\s*:\s*"|"error"\s*:\s*[^\sn]|"(?:object|type)"\s*:\s*"(?:error|response\.|message_)'
+)
+_LAST_EVENTS: Final = 16
+
+
+def _take_last(said: Said, last: list[Event]) -> str | None:
     """Take what the last events say: an error, a filter, a refusal. Return the last finish reason or kind of event."""
     finish: str | None = None
-    for data in last:
-        if not (b'"error"' in data or b"finish_reason" in data or b'"type"' in data):
-            continue
-        value = _object(data)
-        said.error = said.error or _error_in(value)
+    for event in last:
+        if event.name != b"error" and _MATTERS.search(event.data) is None:
+            continue  # nearly all: a piece of text, whose finish reason is null
+        value = _object(event.data)
+        said.error = said.error or _error_of(event, value)
         choices = value.get("choices")
         if isinstance(choices, list):
             finish = as_text(as_object(next(iter(choices), None)).get("finish_reason")) or finish
@@ -236,13 +318,37 @@ def _reason(value: dict[str, Any]) -> Any:
     return as_object(as_object(value.get("response")).get("incomplete_details")).get("reason")
 
 
+def _error_of(event: Event, value: dict[str, Any]) -> str | None:
+    """Return the code of the error that an event is: by what it holds, or by its name."""
+    code = _error_in(value) or _error_in(as_object(value.get("response")))
+    if code is None and event.name == b"error":
+        return error_code({"error": value})
+    return code
+
+
 def _error_in(value: dict[str, Any]) -> str | None:
-    if value.get("type") == "error" and value.get("error") is None:
-        return as_text(value.get("code")) or "error"
-    return error_code(value) or error_code(value.get("response"))
+    """Return the code of the error that an object is; an empty ``error`` beside an answer is none."""
+    error = value.get("error")
+    if error:
+        return error_code(value)
+    if value.get("object") == "error" or (value.get("type") == "error" and error is None):
+        code = error_code({"error": {**value, "type": None if value.get("type") == "error" else value.get("type")}})
+        return code or "error"
+    is_empty = error is not None and error is not False and not _ANSWERS.intersection(value)
+    return "error" if is_empty else None
+
+
+_ANSWERS: Final = frozenset({"choices", "content", "output", "data", "candidates", "object", "message", "text", "result"})
+"""Keys one of which an answer has."""
 
 
 def _object(data: bytes) -> dict[str, Any]:
+    if data[:1] not in {b"{", b" "}:
+        return {}
+    try:
+        return as_object(from_json(data, cache_strings="keys"))
+    except ValueError:
+        pass
     try:
         return as_object(parse_json(data))
     except NotJson:

@@ -25,6 +25,10 @@ from slaguard.sidecar.wire import TOO_LARGE, Packed
 
 UNREADABLE: Final = "unreadable"
 """A coding that is not known, no text, or a stream whose kind is not known."""
+MOST_PARTS: Final = 100_000
+"""Values, names and events of one call's bodies: more cannot be told from an attack, and takes its time."""
+_LOOK_EVERY: Final = 32
+_MOST_PAIRS: Final = 10_000
 _DEEPEST: Final = 48
 _MOST_LAYERS: Final = 4
 _LONG: Final = 10**11
@@ -38,7 +42,46 @@ class NotKept(Exception):  # noqa: N818 - what happened is the name
     """A body cannot be kept; the text says why, in one word."""
 
 
-def payload(packed: Packed, question: bytes, answer: bytes, *, limit: int, redact: Redact) -> bytes:
+class Bounded:
+    """A redactor that can be asked only so often, and for so long."""
+
+    __slots__ = ("_is_over", "_parts", "_redact")
+
+    def __init__(self, redact: Redact, is_over: Callable[[], bool]) -> None:
+        """Redact until `is_over` says that the time is."""
+        self._redact = redact
+        self._is_over = is_over
+        self._parts = 0
+
+    def __call__(self, text: str) -> str:
+        """Return the text as it may be kept.
+
+        Raises:
+            NotKept: it was enough.
+
+        """
+        self.count()
+        return self._redact(text)
+
+    def count(self) -> None:
+        """Count a part of a body.
+
+        Raises:
+            NotKept: it was enough.
+
+        """
+        self._parts += 1
+        if self._parts > MOST_PARTS or (self._parts % _LOOK_EVERY == 0 and self._is_over()):
+            raise NotKept(UNREADABLE)
+
+
+def _never() -> bool:
+    return False
+
+
+def payload(
+    packed: Packed, question: bytes, answer: bytes, *, limit: int, redact: Redact, is_over: Callable[[], bool] = _never
+) -> bytes:
     """Return what is kept of a call: ``{"answer": …, "question": …}``, each JSON, a text, or null where there was none.
 
     Args:
@@ -47,14 +90,16 @@ def payload(packed: Packed, question: bytes, answer: bytes, *, limit: int, redac
         answer: the same of the answer.
         limit: bytes that each may have, unpacked.
         redact: takes out what may not be written.
+        is_over: tells whether this call has had its time.
 
     Raises:
-        NotKept: too large, or not to be read.
+        NotKept: too large, not to be read, or not in its time.
 
     """
     asked = _Content(question, packed.question_chunked, packed.noted, limit)
     said = _Content(answer, packed.answer_chunked, packed.returned, limit)
-    kept = {"question": _clean(asked.meant(), redact), "answer": _clean(said.meant(), redact)}
+    bounded = Bounded(redact, is_over)
+    kept = {"question": _clean(asked.meant(bounded), bounded), "answer": _clean(said.meant(bounded), bounded)}
     return rfc8785.dumps(kept)
 
 
@@ -73,20 +118,28 @@ class _Content:
             raise NotKept(UNREADABLE)
         self.data = unpacked.content()
 
-    def meant(self) -> Any:
+    def meant(self, bounded: Bounded) -> Any:
         """Return what the body says, as JSON values."""
         if not self.data:
             return None
         if self.kind.startswith(b"text/event-stream"):
-            return _stream(self.data)
+            return _stream(self.data, bounded)
         if self.kind.startswith(_FORM):
-            return [list(pair) for pair in parse_qsl(self.data.decode("utf-8", "replace"), keep_blank_values=True)]
+            return _form(self.data)
         try:
             return parse_json(self.data)
         except NotJson as error:
             if b"json" in self.kind and not error.cut_off:
                 raise NotKept(UNREADABLE) from None
         return _text(self.data)
+
+
+def _form(data: bytes) -> list[list[str]]:
+    try:
+        pairs = parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_PAIRS)
+    except ValueError:
+        raise NotKept(UNREADABLE) from None
+    return [list(pair) for pair in pairs]
 
 
 def _text(data: bytes) -> str:
@@ -100,14 +153,14 @@ def _text(data: bytes) -> str:
 
 
 # ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _stream(data: bytes) -> dict[str, Any]:
+def _stream(data: bytes, bounded: Bounded) -> dict[str, Any]:
     """Return what a stream said, put together: its pieces alone would hide what must be taken out."""
     if dialect_of(data) is Dialect.OTHER and b'"candidates"' not in data:
         raise NotKept(UNREADABLE)
     said: list[str] = []
     refusal: list[str] = []
     named: dict[str, Any] = {}
-    for value in _objects(data):
+    for value in _objects(data, bounded):
         text, refused = text_of(value)
         said += [text] if text else []
         refusal += [refused] if refused else []
@@ -115,8 +168,9 @@ def _stream(data: bytes) -> dict[str, Any]:
     return {**named, "text": "".join(said)} | ({"refusal": "".join(refusal)} if refusal else {})
 
 
-def _objects(data: bytes) -> Iterator[dict[str, Any]]:
+def _objects(data: bytes, bounded: Bounded) -> Iterator[dict[str, Any]]:
     for event in events(data):
+        bounded.count()
         try:
             yield as_object(parse_json(event.data))
         except NotJson:
@@ -129,8 +183,9 @@ def _named(value: dict[str, Any]) -> dict[str, Any]:
 
 
 # ── texts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _clean(value: Any, redact: Redact, depth: int = 0) -> Any:
+def _clean(value: Any, redact: Bounded, depth: int = 0) -> Any:
     """Return a JSON value with every text in it redacted, names and long numbers included."""
+    redact.count()
     if depth > _DEEPEST:
         raise NotKept(UNREADABLE)
     if isinstance(value, str):
@@ -153,7 +208,7 @@ def _number(value: float, redact: Redact) -> Any:
     return value if redact(shown) == shown else redact(shown)
 
 
-def _entry(name: str, value: Any, redact: Redact, depth: int) -> Any:
+def _entry(name: str, value: Any, redact: Bounded, depth: int) -> Any:
     """Return a value as it may stand under a name: ``password`` makes a secret of what would be a word elsewhere."""
     if not isinstance(value, str):
         return _clean(value, redact, depth + 1)

@@ -8,6 +8,7 @@ one there was ends. What there is no room for is shed and counted: first bodies,
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -69,6 +70,12 @@ class LinkState:
     bodies: int
     bodies_shed: int
     last_ack_ns: int | None
+    restarts: int = 0
+    """Recorders that were started after the first."""
+    ledger_lost: int = 0
+    """How often the log was removed or replaced under a recorder: what stood in it and was not sealed is gone."""
+    published: bool | None = None
+    """After a stop: whether all is published; None where nothing is to be."""
 
 
 class Link:
@@ -109,18 +116,21 @@ class Link:
         self._vendors = tuple(vendors)
         self._minutes = Minutes(self._name, clock.read(), ())
         self._outbox = Outbox(most_bytes)
-        self._keeping: dict[int, Call] = {}
+        self._keeping: dict[int, tuple[Call, str]] = {}
         self._given_up: dict[int, str] = {}
-        self._recorder = Child(_setup(spec), self._came, self._said, self._gone)
+        self._recorder = Child(_setup(spec, key), self._came, self._said, self._gone)
         self._timer: asyncio.TimerHandle | None = None
         self._heard_ns = 0
         self._is_up = False
         self._is_ready = False
         self._trouble: str | None = None
+        self._is_old_trouble = False
+        self._started = self._ledger_lost = 0
         self._failed = False
         self._seen = self._recorded = self._client_abort = self._bodies = self._bodies_shed = 0
         self._shed = {"queue": 0, "error": 0, "stop": 0}
         self._last_ack_ns: int | None = None
+        self._published = None if spec.publish is None else False
         self._settled = asyncio.Event()
 
     # ── the data path ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -145,7 +155,7 @@ class Link:
         call.logical_id = logical_id(call.noted)
         if self._sampler.draws(call.logical_id, call.name):
             call.question.pieces, call.answer.pieces = [], []
-            self._keeping[call.name] = call
+            self._keeping[call.name] = call, self._sampler.share  # another one may hold when it has ended
 
     def _end(self, call: Call) -> None:
         cell = call.watched
@@ -164,7 +174,7 @@ class Link:
             self._flush()
 
     def _packed_with_bodies(self, call: Call, cell: Cell) -> tuple[wire.Plain, int]:
-        del self._keeping[call.name]
+        _, share = self._keeping.pop(call.name)
         size = _size(call)
         total = call.question.size + call.answer.size
         why = self._given_up.pop(call.name, None)
@@ -174,7 +184,7 @@ class Link:
             why = wire.SHED
         question, answer = kept_of(call.question), kept_of(call.answer)
         kept = why if why is not None or question is None or answer is None else (question, answer)
-        packed = pack(call, cell.writer, self._sampler.probability, kept)
+        packed = pack(call, cell.writer, share, kept)
         if why == wire.SHED and self._outbox.size + size <= self._outbox.most_bytes:
             self._outbox.put_unkept(cell)
         return packed, size + (total if why is None else 0)
@@ -220,12 +230,21 @@ class Link:
             bodies=self._bodies,
             bodies_shed=self._bodies_shed,
             last_ack_ns=self._last_ack_ns,
+            restarts=max(0, self._started - 1),
+            ledger_lost=self._ledger_lost,
+            published=self._published,
         )
 
     @property
     def recorder_pid(self) -> int | None:
         """Return the process id of the recorder that runs."""
         return self._recorder.pid
+
+    def seal(self) -> None:
+        """Have the recorder seal and publish what there is by now, beside the recording; `stop` does so with the rest."""
+        if self._spec.publish is not None:
+            self._flush()
+            self._recorder.send(wire.framed((wire.SEAL_NOW, [], [])))
 
     async def stop(self, timeout_s: float) -> bool:
         """Write what there is, let the recorder close its log, and end it; tell whether everything is on disk.
@@ -273,7 +292,7 @@ class Link:
         if self._keeping:
             self._bound_bodies()
         if self._is_up and self._outbox.frames and now.mono_ns - self._heard_ns > self._patience_ns:
-            self._trouble = "the recorder did not answer and was ended"
+            self._trouble, self._is_old_trouble = "the recorder did not answer and was ended", True
             self._heard_ns = now.mono_ns
             self._recorder.kill()
 
@@ -298,13 +317,14 @@ class Link:
 
     def _bound_bodies(self) -> None:
         """Give up bodies of calls under way: those that are too large, then the largest, until the rest have room."""
-        sizes = {name: call.question.size + call.answer.size for name, call in self._keeping.items()}
+        sizes = {name: call.question.size + call.answer.size for name, (call, _) in self._keeping.items()}
         held = sorted((size, name) for name, size in sizes.items() if name not in self._given_up)
         total = self._outbox.size + sum(size for size, _ in held)
         while held and (held[-1][0] > self._spec.largest_body or total > self._room_for_bodies()):
             size, name = held.pop()
             self._given_up[name] = wire.TOO_LARGE if size > self._spec.largest_body else wire.SHED
-            self._keeping[name].question.pieces = self._keeping[name].answer.pieces = None
+            call, _ = self._keeping[name]
+            call.question.pieces = call.answer.pieces = None
             total -= size
 
     def _room_for_bodies(self) -> int:
@@ -313,6 +333,8 @@ class Link:
     # ── the recorder ────────────────────────────────────────────────────────────────────────────────────────────────
     def _came(self) -> None:
         self._is_up, self._is_ready = True, False
+        self._started += 1
+        self._is_old_trouble = True
         self._heard_ns = self._clock.read().mono_ns
         self._send()
 
@@ -328,6 +350,7 @@ class Link:
         """Shed the calls of a frame over which recorders end."""
         self._lose(frame.cells)
         self._trouble = "a recorder ended again and again over the same calls, which are not recorded"
+        self._is_old_trouble = True
 
     def _lose(self, cells: list[Cell]) -> None:
         for cell in cells:
@@ -335,14 +358,24 @@ class Link:
         self._shed["error"] += len(cells)
 
     def _said(self, message: dict[str, Any]) -> None:
-        """Take a message: ``{"ready"}``, ``{"trouble": TEXT | null}``, ``{"ack", "log", "aborted": [i], "bodies": [i]}``."""
+        """Take a message.
+
+        ``{"ready"}``, ``{"working"}``, ``{"lost"}`` (a log), ``{"trouble": TEXT | null}``, ``{"ack", "log", "aborted": [i],
+        "bodies": [i]}``.
+        """
         now = self._clock.read()
         self._heard_ns = now.mono_ns
         self._is_ready = True
         if "trouble" in message:
-            self._trouble = message["trouble"]
+            self._trouble, self._is_old_trouble = message["trouble"], False
+        if "lost" in message:
+            self._ledger_lost += 1
+        if "published" in message:
+            self._published = bool(message["published"])
         if "ack" in message and (frame := self._outbox.done(message["ack"])) is not None:
             self._recorder.is_proven = True
+            if self._is_old_trouble:
+                self._trouble = None  # it was another recorder's: this one writes
             self._last_ack_ns = now.wall_ns
             self._acknowledged(frame, message)
             self._send()
@@ -370,7 +403,9 @@ def _size(call: Call) -> int:
     return size if size < _MOST_CALL_BYTES else _MOST_CALL_BYTES  # noqa: FURB136 - a call of min() costs more
 
 
-def _setup(spec: RecorderSpec) -> bytes:
+def _setup(spec: RecorderSpec, key: bytes) -> bytes:
     publish = None if spec.publish is None else str(spec.publish.absolute())
-    setup = wire.Setup(str(spec.directory.absolute()), spec.seal_every_ms, publish, spec.largest_body)
+    # A key of its own, made from the secret one: who has it cannot tell whose bodies are drawn.
+    names = hashlib.blake2b(b"names", key=hashlib.blake2b(key).digest()).digest()
+    setup = wire.Setup(str(spec.directory.absolute()), spec.seal_every_ms, publish, spec.largest_body, names)
     return wire.framed(tuple(setup))

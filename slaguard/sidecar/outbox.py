@@ -10,7 +10,7 @@ from slaguard.sidecar import wire
 from slaguard.sidecar.minutes import Cell, Tallied
 
 MOST_CALLS: Final = 500
-MOST_FRAME: Final = 256 << 10
+MOST_FRAME: Final = 2 << 20
 """Bytes at which a batch becomes a frame; one call alone may be more."""
 TALLY_BYTES: Final = 256
 """What a tally takes up."""

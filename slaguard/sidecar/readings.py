@@ -13,6 +13,7 @@ How a call ended, in the words of `records.RawFacts`:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -26,6 +27,9 @@ from slaguard.sidecar.wire import Packed, Plain
 from slaguard.terms import ANSWERED, Attribution, Outcome, Source
 
 VIA: Final = "sidecar"
+_CENSUS: Final = "1"
+"""Every call is recorded: what is sampled is bodies."""
+_STREAM: Final = b"text/event-stream"
 Redact = Callable[[str], str]
 Row = dict[str, Any]
 """Fields of an Observation by name."""
@@ -50,6 +54,7 @@ _ENDED: Final = {
 _FROM_VENDOR: Final = frozenset({"complete", "cut"})
 _NO_MATTER_WHAT: Final = frozenset({"silent", "client_broke", "unreached"})
 """Ends that say more than a status that had come."""
+_NOT_MODIFIED: Final = 304
 _OURS: Final = frozenset({"client_left", "stopped"})
 """Ends from our side of the vendor: what he had said by then stands."""
 _REQUEST_IDS: Final = (b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid", b"cf-ray")
@@ -58,8 +63,22 @@ _ATTEMPTS: Final = {b"%d" % tries: tries + 1 for tries in range(100)}
 """Which attempt it is, by the header in which clients say how often they tried again."""
 _OUTSIDE: Final = ("logical_request_id", "request_id", "error_code")
 """Texts from outside that are new with each call."""
-_IN_PATH: Final = (("/deployments/", "/"), ("/model/", "/"), ("/models/", ":"))
-"""Where a model stands in a path (Azure, Bedrock, Vertex and Gemini), and what ends it."""
+_IN_PATH: Final = (("/deployments/", "/"), ("/model/", "/"))
+"""Where a model stands in a path (Azure, Bedrock), and what ends it."""
+_MODELS: Final = "/models/"
+_METHODS: Final = frozenset(
+    {
+        "generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents", "batchGenerateContent",
+        "asyncBatchEmbedContent", "generateText", "generateMessage", "generateAnswer", "embedText", "predict", "rawPredict",
+        "streamRawPredict", "serverStreamingPredict", "predictLongRunning", "directPredict", "computeTokens", "explain",
+    }
+)  # fmt: skip
+"""What stands behind a model and a colon (Vertex and Gemini); anything else behind a colon is part of the name."""
+_MOST_LAYERS: Final = 3
+"""How often a text may be percent-encoded and still be read."""
+_LONGEST_ID: Final = 256
+"""Characters that the ledger keeps of a text."""
+_LETTERS: Final = str.maketrans("0123456789", "ghijklmnop")
 
 
 # ── how it went ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -91,16 +110,19 @@ def find_facts(packed: Packed, answer: Seen, *, asked: bool) -> Facts:
     status, ended = packed.status, packed.ended
     if status is None or ended in _NO_MATTER_WHAT:
         return Facts(status, *_failure(packed))
+    if status == _NOT_MODIFIED:
+        # The client asked so that it gets this where it has the answer already: it has what it asked for.
+        return Facts(None, None if ended in _FROM_VENDOR else _ENDED[ended][0], None)
     if not 200 <= status < 300:
         failure = _ENDED[ended][0] if status < 400 and ended not in _FROM_VENDOR else None
         return Facts(status, failure, error_of(answer))
     facts = Facts(status, None, None) if ended in _FROM_VENDOR else Facts(status, *_ENDED[ended])
-    kind = packed.returned.get(b"content-type", b"")
-    facts.streams = kind[:17].lower() == b"text/event-stream"
-    if answer.head:
-        facts.said = said = read_stream(answer) if facts.streams else _read(packed, answer, kind, asked=asked)
+    kind = packed.returned.get(b"content-type", b"").lower()
+    facts.streams = kind.startswith(_STREAM)
+    if answer.head or answer.broken is not None:
+        facts.said = said = read_stream(answer, asked=asked) if facts.streams else _read(packed, answer, kind, asked=asked)
         if said is not None:
-            if said.done and ended in _OURS:
+            if (said.done or said.error is not None) and ended in _OURS:
                 facts.failure, facts.code, ended = None, None, "complete"
             facts.complete = not (said.cut_off or said.done is False)
     elif asked:
@@ -121,7 +143,7 @@ def _read(packed: Packed, answer: Seen, kind: bytes, *, asked: bool) -> Said | N
     """Read an answer that is no stream, if all of it came."""
     if packed.ended != "complete":
         return None
-    if b"json" in kind or (not kind and answer.value is not None):
+    if b"json" in kind or (answer.value is not None and (asked or not kind)):
         return read_whole(answer)
     return Said(error=NOT_JSON) if asked and kind.startswith(b"text/html") else None
 
@@ -162,10 +184,11 @@ def classified(facts: Facts) -> tuple[Outcome, Attribution]:
 class Reader:
     """Turns packed calls into rows; every text that came from outside goes through `redact`, here and nowhere else."""
 
-    def __init__(self, redact: Redact) -> None:
-        """Read with this redactor."""
+    def __init__(self, redact: Redact, key: bytes = b"") -> None:
+        """Read with this redactor; ids that may not be written are replaced by their hash under `key`."""
         self._redact = redact
-        self._known = lru_cache(maxsize=_KNOWN_TEXTS)(redact)
+        self._key = key
+        self._known = lru_cache(maxsize=_KNOWN_TEXTS)(self._fit_text)
         self._endpoint = lru_cache(maxsize=_KNOWN_TEXTS)(self._find_endpoint)
 
     def rows(self, calls: Sequence[Plain]) -> list[Row]:
@@ -185,8 +208,8 @@ class Reader:
         All fields are there, so that all rows have the same. Values are taken apart at once: it is done for every call.
         """
         (
-            writer, name, logical, vendor, service, region, method, target, wall, mono, sent, first, end, status, ended, _,
-            noted, returned, _, q_size, q_first, _, q_chunked, a_size, a_first, _, a_chunked, probability, kept,
+            writer, name, logical, vendor, service, region, method, target, wall, mono, sent, whole, held, first, end, status,
+            ended, _, noted, returned, _, q_size, q_first, _, q_chunked, a_size, a_first, _, a_chunked, share, kept,
         ) = plain  # fmt: skip
         asked = _model_in_path(target)
         if asked is None:
@@ -216,14 +239,14 @@ class Reader:
             "stream_end": None,
             "input_tokens": None,
             "output_tokens": None,
-            "logical_request_id": logical or own,
+            "logical_request_id": own if not logical else logical if len(logical) <= _LONGEST_ID else self._hashed(logical),
             "attempt": _ATTEMPTS.get(noted.get(b"x-stainless-retry-count")),
-            "inclusion_probability": probability,
+            "inclusion_probability": _CENSUS,
             "request_id": _request_id(returned),
             "fingerprint": None,
             "attributes": self._endpoint(method, target),
             "time_to_first_token_ns": None,
-            "total_time_ns": None if end is None or sent is None else end - sent,
+            "total_time_ns": None if end is None or sent is None else max(0, end - max(sent, whole or sent) - held),
         }
         plainly = status == 200 and ended == "complete" and b"content-encoding" not in returned
         answer = scan.quick(a_size, a_first, a_chunked) if plainly and b"json" in returned.get(b"content-type", b"") else None
@@ -233,8 +256,8 @@ class Reader:
             self._take_names(row, named, scan.text_in(answer, "system_fingerprint"))
         else:
             self._take_any(row, Packed(*plain), asked=asked is not None)
-        if b"retry-after" in returned or isinstance(kept, str):
-            row["attributes"] = self._attributes(row["attributes"], returned, kept)
+        if share is not None or b"retry-after" in returned:
+            row["attributes"] = self._attributes(row["attributes"], returned, share, kept)
         return row
 
     def _take_any(self, row: Row, packed: Packed, *, asked: bool) -> None:
@@ -245,7 +268,8 @@ class Reader:
         )  # fmt: skip
         if answer.head:
             row["input_tokens"], row["output_tokens"] = scan.tokens(answer)
-            named = scan.model(answer) or _text_of(packed.returned.get(b"openai-model"))
+            streams = packed.returned.get(b"content-type", b"")[:17].lower() == _STREAM
+            named = (scan.streamed_model if streams else scan.model)(answer) or _text_of(packed.returned.get(b"openai-model"))
             self._take_names(row, named, scan.fingerprint(answer))
         _judge(row, packed, answer, asked=asked)
 
@@ -255,11 +279,14 @@ class Reader:
         if fingerprint is not None:
             row["fingerprint"] = self._known(fingerprint)
 
-    def _attributes(self, found: dict[str, str], returned: Mapping[bytes, bytes], kept: object) -> dict[str, str]:
+    def _attributes(
+        self, found: dict[str, str], returned: Mapping[bytes, bytes], share: str | None, kept: object
+    ) -> dict[str, str]:
         retry = _text_of(returned.get(b"retry-after"))
         return {
             **found,
             **({} if retry is None else {"retry_after": self._known(retry)}),
+            **({} if share is None else {"body_share": share}),
             **({"body": kept} if isinstance(kept, str) else {}),
         }
 
@@ -267,7 +294,7 @@ class Reader:
     def _fit(self, rows: Sequence[Row]) -> None:
         """Make the texts fit that are new with each call. Nearly always one look at all of them shows that they are."""
         together = "\n".join([text for row in rows for name in _OUTSIDE if (text := row[name]) is not None])
-        if self._redact(together) == together:
+        if self._fit_text(together) == together:
             return
         if len(rows) > 1:
             half = len(rows) // 2
@@ -276,15 +303,34 @@ class Reader:
             return
         for row in rows:
             named = row["logical_request_id"]
-            # Two requests whose ids were taken out are still two.
-            row["logical_request_id"] = named if self._redact(named) == named else row["id"]
+            # Two requests whose ids may not be written are still two, and all attempts of one are still of one.
+            row["logical_request_id"] = named if self._fit_text(named) == named else self._hashed(named)
             for name in ("request_id", "error_code"):
-                row[name] = None if row[name] is None else self._redact(row[name])
+                row[name] = None if row[name] is None else self._fit_text(row[name])
+
+    def _fit_text(self, text: str) -> str:
+        """Return a text as it may be written; what percent-encoding hides is taken out too."""
+        fit = self._redact(text)
+        for _ in range(_MOST_LAYERS):
+            if "%" not in text or (plain := unquote(text)) == text:
+                break
+            text = plain
+            shown = self._redact(text)
+            if shown != text:
+                fit = shown
+        return fit
+
+    def _hashed(self, named: str) -> str:
+        """Return what stands for an id: letters alone, in which nothing can be found again."""
+        digest = hashlib.blake2b(named.encode("utf-8"), key=self._key, digest_size=16).hexdigest()
+        return f"hashed-{digest.translate(_LETTERS)}"
 
     def _find_endpoint(self, method: str, target: str) -> dict[str, str]:
         """Return method and path, never the query, in which keys travel. Rows share what is returned: it is not changed."""
         path = target.partition("?")[0][: scan.MOST_NAME]
-        plain = unquote(path)
+        plain = path
+        for _ in range(_MOST_LAYERS):
+            plain = unquote(plain)
         # Step by step too: a number behind a slash is part of a path to who looks at the whole of it.
         steps = "/".join(self._redact(step) for step in self._redact(plain).split("/"))
         return {"endpoint": f"{method} {path if steps == plain else steps}"}
@@ -313,7 +359,7 @@ def _judge(row: Row, packed: Packed, answer: Seen, *, asked: bool) -> None:
     if row["outcome"] not in ANSWERED:
         row["total_time_ns"] = None
     elif facts.streams and packed.sent_ns is not None and (first := _first_text(packed, said)) is not None:
-        row["time_to_first_token_ns"] = first - packed.sent_ns
+        row["time_to_first_token_ns"] = max(0, first - max(packed.sent_ns, packed.asked_ns or packed.sent_ns))
 
 
 def _first_text(packed: Packed, said: Said | None) -> int | None:
@@ -335,7 +381,8 @@ def _model_in_path(target: str) -> str | None:
             found, stop, _ = path[at + len(before) :].partition(end)
             if found and stop and "/" not in found:
                 return unquote(found)[: scan.MOST_NAME]
-    return None
+    found, stop, method = path.partition(_MODELS)[2].rpartition(":")
+    return unquote(found)[: scan.MOST_NAME] if found and method in _METHODS and "/" not in found else None
 
 
 def _text_of(raw: bytes | None) -> str | None:

@@ -16,9 +16,10 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, cast
 
 from slaguard.errors import SlaguardError
 from slaguard.ledger.rowlog import RowLog
@@ -37,6 +38,15 @@ _MOST_FRAME: Final = 1 << 30
 _MOST_AT_ONCE: Final = 1 << 20
 """Bytes of frames that go into one commit."""
 _MOST_TROUBLE: Final = 300
+_SLICE: Final = 50
+"""Calls that are read in one go."""
+_WAIT_S: Final = 0.5
+"""How long what is read may wait for the rest of its frames."""
+_TELL_S: Final = 1.0
+"""How often it is said that there is work."""
+_BODY_S: Final = 0.25
+"""Processor time for the bodies of one call; a usual one takes some milliseconds."""
+_LEAST_BODY_S: Final = 0.01
 _BUSY: Final = 32 << 10
 """Bytes of a frame behind which more will come soon."""
 _GATHER_S: Final = 0.25
@@ -143,6 +153,36 @@ class Line:
             raise Gone
 
 
+class Batch:
+    """Rows that go together, and how many of them stand in which log."""
+
+    def __init__(self, tallies: list[Tallied]) -> None:
+        """Begin without rows."""
+        self.tallies = tallies
+        self.rows: list[Row] = []
+        self.payloads: dict[int, bytes] = {}
+        self.origin: str | None = None
+        self._written = 0
+        self._since = time.monotonic()
+
+    def is_old(self) -> bool:
+        """Tell whether what is not written has waited long enough."""
+        return time.monotonic() - self._since > _WAIT_S
+
+    def unwritten(self) -> tuple[list[Row], dict[int, bytes]]:
+        """Return the rows that are not written, and what is kept of their bodies, by place among them."""
+        first = self._written
+        return self.rows[first:], {place - first: kept for place, kept in self.payloads.items() if place >= first}
+
+    def is_written(self, origin: str) -> bool:
+        """Take note that they stand in this log now; tell whether all do: what stands in another one is gone."""
+        is_same = self.origin in {None, origin}
+        self.origin = origin
+        self._written = len(self.rows) if is_same else 0
+        self._since = time.monotonic()
+        return is_same
+
+
 class Recorder:
     """Writes frames to the row log of one folder, whatever becomes of that folder."""
 
@@ -153,7 +193,9 @@ class Recorder:
         self._line = line
         self._clock = clock
         self._redact = Redactor()
-        self._reader = Reader(self._redact)
+        self._reader = Reader(self._redact, setup.key)
+        self._told = time.monotonic()
+        self._patience: dict[str, float] = {}
         self._log: RowLog | None = None
         self._file: File | None = None
         self._sealing = Sealing(self._folder, setup)
@@ -166,14 +208,71 @@ class Recorder:
             Gone: the pump is.
 
         """
+        filled = [frame for frame in frames if frame.number != wire.SEAL_NOW]
+        if filled:
+            self._record(filled)
+        if len(filled) < len(frames):
+            self._sealing.hurry()
+
+    def _record(self, frames: list[wire.Frame]) -> None:
         calls = [plain for frame in frames for plain in frame.calls]
-        rows = self._reader.rows(calls)
-        payloads = self._payloads(calls, rows)
-        tallies = [tallied for frame in frames for tallied in frame.tallies]
-        while (origin := self._written(rows, payloads, tallies)) is None:
-            self._line.pause(RETRY_S)
+        batch = Batch([tallied for frame in frames for tallied in frame.tallies])
+        for first in range(0, len(calls), _SLICE):
+            self._read(calls[first : first + _SLICE], batch)
+            if batch.is_old():
+                self._put(batch, [])  # what is read is not kept waiting for what takes long
+        self._put(batch, batch.tallies)
         self.trouble(self._sealing.problem)
-        self._acknowledge(frames, rows, payloads, origin)
+        self._acknowledge(frames, batch)
+
+    def _read(self, calls: list[wire.Plain], batch: Batch) -> None:
+        """Read some calls, and what is kept of their bodies."""
+        first = len(batch.rows)
+        batch.rows += self._reader.rows(calls)
+        self._work()
+        for place, plain in enumerate(calls, first):
+            if isinstance(plain[-1], tuple):
+                self._keep(wire.Packed(*plain), place, batch)
+                self._work()
+
+    def _work(self) -> None:
+        """Say that there is work, so that nobody takes it for a standstill."""
+        if time.monotonic() - self._told >= _TELL_S:
+            self._told = time.monotonic()
+            self._line.say(working=True)
+
+    def _keep(self, packed: wire.Packed, place: int, batch: Batch) -> None:
+        """Take what is kept of a call's bodies; a call of which nothing can be kept says so.
+
+        Whose bodies have taken all of their time has half of it next time: one vendor must not hold back all others.
+        """
+        patience = self._patience.get(packed.vendor, _BODY_S)
+        until = time.thread_time() + patience
+        question, answer = cast("tuple[bytes, bytes]", packed.kept)
+        try:
+            batch.payloads[place] = payload(
+                packed, question, answer, limit=self._setup.largest_body, redact=self._redact,
+                is_over=lambda: time.thread_time() > until,
+            )  # fmt: skip
+        except NotKept as why:
+            batch.rows[place]["attributes"] = batch.rows[place]["attributes"] | {"body": str(why)}
+        took_all = time.thread_time() > until
+        self._patience[packed.vendor] = max(_LEAST_BODY_S, patience / 2) if took_all else min(_BODY_S, patience * 2)
+
+    def _put(self, batch: Batch, tallies: list[Tallied]) -> None:
+        """Write what is read, however often it takes.
+
+        Raises:
+            Gone: the pump is.
+
+        """
+        while True:
+            rows, payloads = batch.unwritten()
+            origin = self._written(rows, payloads, tallies)
+            if origin is None:
+                self._line.pause(RETRY_S)
+            elif batch.is_written(origin):
+                return
 
     def _written(self, rows: list[Row], payloads: Mapping[int, bytes], tallies: list[Tallied]) -> str | None:
         """Return the log in which all of it stands now; None where it could not be written, and why was said."""
@@ -187,6 +286,7 @@ class Recorder:
         if self._is_there():
             return log.origin
         self.trouble(f"{self._folder}: the ledger was removed or replaced while it was open; it is opened anew")
+        self._line.say(lost=True)
         self._let_go()
         return None
 
@@ -198,27 +298,14 @@ class Recorder:
         if ours:
             log.append(ours)
 
-    def _acknowledge(self, frames: list[wire.Frame], rows: list[Row], payloads: Mapping[int, bytes], origin: str) -> None:
+    def _acknowledge(self, frames: list[wire.Frame], batch: Batch) -> None:
         first = 0
         for frame in frames:
             places = range(first, first + len(frame.calls))
-            aborted = [i - first for i in places if rows[i]["outcome"] is Outcome.CLIENT_ABORT]
-            bodies = [i - first for i in places if i in payloads] if payloads else []
-            self._line.say(ack=frame.number, log=origin, aborted=aborted, bodies=bodies)
+            aborted = [i - first for i in places if batch.rows[i]["outcome"] is Outcome.CLIENT_ABORT]
+            bodies = [i - first for i in places if i in batch.payloads] if batch.payloads else []
+            self._line.say(ack=frame.number, log=batch.origin, aborted=aborted, bodies=bodies)
             first = places.stop
-
-    def _payloads(self, calls: list[wire.Plain], rows: list[Row]) -> dict[int, bytes]:
-        """Return what is kept of bodies, by the place of the call; a call whose bodies cannot be kept says so."""
-        found: dict[int, bytes] = {}
-        for place, plain in enumerate(calls):
-            kept = plain[-1]
-            if isinstance(kept, tuple):
-                packed = wire.Packed(*plain)
-                try:
-                    found[place] = payload(packed, *kept, limit=self._setup.largest_body, redact=self._redact)
-                except NotKept as why:
-                    rows[place]["attributes"] = rows[place]["attributes"] | {"body": str(why)}
-        return found
 
     # ── the folder ──────────────────────────────────────────────────────────────────────────────────────────────────
     def _opened(self) -> RowLog:
@@ -270,9 +357,12 @@ class Recorder:
         self.trouble(self._sealing.problem)
 
     def finish(self) -> None:
-        """Seal and publish what is to be, and close."""
-        self._sealing.finish()
+        """Seal and publish what is to be, say whether all of it is, and close."""
+        published = self._sealing.finish()
         self._let_go()
+        if published is not None:
+            with suppress(Gone):  # nobody asks any more
+                self._line.say(published=published)
 
 
 def tally(tallied: Tallied) -> TrafficTally:

@@ -16,8 +16,10 @@ _DIGEST_BYTES: Final = 8
 _RANGE: Final = 1 << 8 * _DIGEST_BYTES
 _KEY_BYTES: Final = 64
 """The longest key of BLAKE2b."""
-_MOST_ID: Final = 256
+_MOST_ID: Final = 512
+"""Characters of an id: twice what the ledger keeps, so that what is cut off here cannot hide half a key in it."""
 _NAMES: Final = (b"x-client-request-id", b"x-request-id", b"idempotency-key")
+_RETRIES: Final = b"x-stainless-retry-count"
 _ALL_NAMES: Final = frozenset({*_NAMES, b"traceparent"})
 _TRACE: Final = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _DIGITS: Final = 18
@@ -25,6 +27,8 @@ _DIGITS: Final = 18
 
 def logical_id(noted: Mapping[bytes, bytes]) -> str | None:
     """Return the id under which a client sends one request, however often it tries; None where it names none.
+
+    A trace is one only where the client counts its attempts: many requests of one task share a trace.
 
     Args:
         noted: the request's header fields, by lower-case name.
@@ -35,7 +39,7 @@ def logical_id(noted: Mapping[bytes, bytes]) -> str | None:
     for name in _NAMES:
         if noted.get(name):
             return noted[name][:_MOST_ID].decode("latin-1")
-    if b"traceparent" in noted:
+    if b"traceparent" in noted and _RETRIES in noted:
         trace = _TRACE.match(noted[b"traceparent"])
         return trace[1].decode("ascii") if trace is not None else None
     return None
@@ -50,9 +54,9 @@ def decimal_of(share: Fraction) -> str:
 
 
 class Sampler:
-    """Draws the share of requests; `probability` is how likely each is drawn, as it is recorded."""
+    """Draws the share of requests; `share` is how likely each is drawn, as it is recorded."""
 
-    __slots__ = ("_below", "_named", "_unnamed", "probability")
+    __slots__ = ("_below", "_named", "_unnamed", "share")
 
     def __init__(self, key: bytes, share: Fraction, writer: str) -> None:
         """Draw by this key.
@@ -70,7 +74,7 @@ class Sampler:
         below = share.numerator * _RANGE // share.denominator
         # One byte more than a digest has: a share of 1 is above all of them.
         self._below = below.to_bytes(_DIGEST_BYTES, "big") if below < _RANGE else b"\xff" * (_DIGEST_BYTES + 1)
-        self.probability = decimal_of(share)
+        self.share = decimal_of(share)
 
     def draws(self, request: str | None, number: int) -> bool:
         """Tell whether a request is drawn.

@@ -7,7 +7,9 @@ here raises, whatever the bytes, and the time is linear in them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final, cast
 
 from pydantic_core import from_json
@@ -20,30 +22,44 @@ MOST_NAME: Final = 512
 """Characters of a name that are read: the ledger keeps 256, and what is cut off here cannot hide half a key in them."""
 MOST_UNPACKED: Final = 64 << 10
 """Bytes that a packed body may unpack to, where it lies whole in its windows."""
+MOST_SHOWN: Final = 2 << 10
+"""Bytes of the start and of the end of an unpacked stream that are looked at: what is seen of one that is not packed."""
 _MODEL: Final = re.compile(rb'"model"\s*:\s*"((?:[^"\\]|\\.){1,512}+)"', re.DOTALL)
+_STRING: Final = re.compile(rb'\\.|"(?:[^"\\]|\\.)*+"', re.DOTALL)
+"""A text; what is escaped outside of one (where it does not end) is no beginning of another, so the time is linear."""
+_MOST_KEYS: Final = 16
+"""Places of one key that are looked at in a window."""
 _INPUT: Final = re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*([0-9]{1,15})(?![0-9])')
 _OUTPUT: Final = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*([0-9]{1,15})(?![0-9])')
 _FINGERPRINT: Final = re.compile(rb'"system_fingerprint"\s*:\s*"([^"\\]{1,512})"')
 _CHUNK_ENDS: Final = re.compile(rb"\r\n[0-9A-Fa-f]{1,8}\r\n")
+_HALF_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{0,8}\r?\n(?=data:|event:)")
+"""The rest of a chunk's size, with which a piece of a body can begin."""
 _LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
 MOST_COUNT: Final = 10**15
 """No count of tokens is larger; a number that is, is none."""
 PLAIN: Final = frozenset({b"", b"identity"})
+UNPACKED: Final = frozenset({b"gzip", b"x-gzip", b"deflate"})
+"""Codings that can be undone here."""
+CUT: Final = "cut"
+BROKEN: Final = "unreadable"
 
 
 class Seen:
     """What is there of a body, as it was meant: chunks and packing undone. `head` and `tail` are one where it is `whole`.
 
-    `value` is the object that a whole body of JSON holds, else None.
+    `value` is the object that a whole body of JSON holds, else None. `broken` says what is wrong with the packing of a body
+    of which all is seen: ``cut`` or ``unreadable``.
     """
 
-    __slots__ = ("head", "tail", "value", "whole")
+    __slots__ = ("broken", "head", "tail", "value", "whole")
 
-    def __init__(self, head: bytes, tail: bytes, whole: bool) -> None:
+    def __init__(self, head: bytes, tail: bytes, whole: bool, broken: str | None = None) -> None:
         """Keep both, and read what is whole and looks like an object."""
         self.head = head
         self.tail = tail
         self.whole = whole
+        self.broken = broken
         self.value: dict[str, Any] | None = None
         if whole and head[:1] == b"{":
             try:
@@ -103,14 +119,24 @@ def _single_chunk(raw: bytes) -> bytes | None:
 
 def _without_chunks(tail: bytes) -> bytes:
     """Take chunk sizes out of a piece of a body; nobody knows where in it the first chunk begins."""
-    return _CHUNK_ENDS.sub(b"", tail.removesuffix(_LAST_CHUNK))
+    held = _CHUNK_ENDS.sub(b"", tail.removesuffix(_LAST_CHUNK))
+    half = _HALF_SIZE.match(held)
+    return held if half is None else held[half.end() :]
 
 
 def _unpacked(raw: bytes, coding: bytes) -> Seen:
     unpacked = Unpacked(coding.decode("latin-1"), MOST_UNPACKED)
     unpacked.take(raw)
     content = unpacked.content()
-    return Seen(content, content, True) if unpacked.whole else UNREADABLE
+    if unpacked.whole:
+        # Of a stream that unpacks to much the ends must do.
+        if content.lstrip()[:1] not in {b"{", b"["} and len(content) > 2 * MOST_SHOWN:
+            return Seen(content[:MOST_SHOWN], content[-MOST_SHOWN:], False)
+        return Seen(content, content, True)
+    if unpacked.over_limit or coding.strip().lower() not in UNPACKED:
+        return UNREADABLE
+    shown = content[:MOST_SHOWN]
+    return Seen(shown, content[-MOST_SHOWN:], False, BROKEN if unpacked.unreadable else CUT)
 
 
 def raw_end(raw: bytes, end: int) -> int | None:
@@ -142,11 +168,45 @@ def quick(size: int, first: bytes, chunked: bool) -> dict[str, Any] | None:
 
 # ── single values ───────────────────────────────────────────────────────────────────────────────────────────────────
 def model(body: Seen) -> str | None:
-    """Return the value of a body's own ``"model"``; None where there is none, or several different ones in a part of it."""
+    """Return the value of a body's own ``"model"``; None where none is seen, or two different ones.
+
+    Its own is one that stands in no other object or list: what a tool, an example or a message calls so is none.
+    """
     if body.value is not None:
         return text_in(body.value, "model")
-    names = {found[1] for part in {body.head, body.tail} for found in _MODEL.finditer(part)}
+    names = {found[1] for found in own(_MODEL, body)}
     return name(names.pop()) if len(names) == 1 else None
+
+
+def own(pattern: re.Pattern[bytes], body: Seen) -> Iterator[re.Match[bytes]]:
+    """Yield what a pattern of a key and its value finds among the keys of the object itself.
+
+    Before a key in the head, and behind one in a tail that ends as an object does, everything is seen: how many objects and
+    lists are open there is counted.
+    """
+    if body.head.lstrip()[:1] != b"{":
+        return
+    for found in islice(pattern.finditer(body.head), _MOST_KEYS):
+        if _open(body.head[: found.start()]) == 1:
+            yield found
+    if body.tail is not body.head and body.tail.rstrip()[-1:] == b"}":
+        for found in islice(pattern.finditer(body.tail), _MOST_KEYS):
+            if _open(body.tail[body.tail.index(b":", found.start()) :]) == -1:
+                yield found
+
+
+def _open(part: bytes) -> int | None:
+    """Return how many more objects and lists are opened than closed; None where the part ends inside a text."""
+    outside = _STRING.sub(b"", part)
+    if b'"' in outside:
+        return None
+    return outside.count(b"{") + outside.count(b"[") - outside.count(b"}") - outside.count(b"]")
+
+
+def streamed_model(body: Seen) -> str | None:
+    """Return the model that a stream names first, which its events repeat."""
+    found = _MODEL.search(body.head) or _MODEL.search(body.tail)
+    return None if found is None else name(found[1])
 
 
 def text_in(value: dict[str, Any], key: str) -> str | None:
@@ -190,7 +250,7 @@ def counts_in(value: dict[str, Any]) -> tuple[int | None, int | None]:
 def _last(pattern: re.Pattern[bytes], body: Seen) -> int | None:
     for part in (body.tail,) if body.whole else (body.tail, body.head):
         found = None
-        for found in pattern.finditer(part):  # noqa: B007 - the last one is wanted
+        for found in pattern.finditer(part, max(0, part.rfind(b'"usage"'))):  # noqa: B007 - the last one is wanted
             pass
         if found is not None:
             return int(found[1])

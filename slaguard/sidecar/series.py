@@ -66,7 +66,7 @@ def _calls(pump: PumpState) -> Iterator[Family]:
 
 def _records(link: LinkState) -> Iterator[Family]:
     yield _one("sidecar_calls_seen_total", "Calls that began and were to be recorded.", link.seen)
-    yield _one("sidecar_calls_recorded_total", "Calls that are on disk.", link.recorded)
+    yield _one("sidecar_calls_recorded_total", "Calls that were acknowledged as on disk at that time.", link.recorded)
     text = "Recorded calls whose client left before it had the whole answer."
     yield _one("sidecar_client_aborts_total", text, link.client_abort)
     text = "Calls that could not be recorded; the traffic itself went on."
@@ -79,6 +79,10 @@ def _records(link: LinkState) -> Iterator[Family]:
 def _process(link: LinkState, own: OwnState) -> Iterator[Family]:
     yield _one("sidecar_ready", "1 while calls are taken, 0 while those under way are being ended.", own.ready)
     yield _one("sidecar_recorder_up", "1 while the process that writes records runs.", link.recorder_up)
+    text = "Times that the process that writes records was started anew."
+    yield _one("sidecar_recorder_restarts_total", text, link.restarts)
+    text = "Times that the ledger was removed or replaced while it was written: what was not sealed is gone."
+    yield _one("sidecar_ledger_lost_total", text, link.ledger_lost)
     text = "1 while records cannot be written as they should; the log says why."
     yield _one("sidecar_recorder_trouble", text, link.trouble is not None)
     yield _one("sidecar_queue_bytes", "What waits to be written.", link.queued_bytes)

@@ -19,7 +19,7 @@ from slaguard.sidecar.aside import aside
 from slaguard.sidecar.control import ControlTarget
 from slaguard.sidecar.link import Link, LinkState
 from slaguard.sidecar.log import Log
-from slaguard.sidecar.pump import Pump
+from slaguard.sidecar.pump import Limits, Pump
 from slaguard.sidecar.series import Family, OwnState, Page, families
 from slaguard.sidecar.settings import Key, Settings, sampling_key
 
@@ -30,16 +30,22 @@ _FLUSH_S: Final = 5.0
 _LOOK_S: Final = 1.0
 _DOWN: Final = 10
 """After so many looks a recorder that is not there is told of: one that starts takes a moment."""
-_ENDING: Final = "the sidecar starts or ends: nothing was changed"
+_TOLD_AGAIN: Final = 60
+"""So many looks lie between two lines about recorders that were started anew: one that flaps must not fill the log."""
+_ENDING: Final = "the sidecar ends: nothing was changed"
+_OWN_FILES: Final = 128
+"""Descriptors that calls leave to admin's 64 connections, the recorder, the configuration and the process itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seams:
-    """What comes from outside: time, randomness, and how the configuration is read again."""
+    """What comes from outside: time, randomness, how the configuration is read again, and how many files may be open."""
 
     clock: Clock
     entropy: Callable[[int], bytes]
     load: Callable[[], Settings]
+    files: int | None = None
+    """Descriptors that this process may have; None: as many as it likes."""
 
 
 @dataclass(slots=True)
@@ -62,6 +68,7 @@ class Sidecar:
         self._reloads = _Reloads(successful=True, success_at=seams.clock.read().wall_ns)
         self._one_reload = asyncio.Lock()
         self._stop = asyncio.Event()
+        self._began = asyncio.Event()
         self._is_ready = False
         self._key = Key(b"")
         self._control = ControlTarget(settings.control, seams.clock)
@@ -83,7 +90,7 @@ class Sidecar:
             settings.recorder, self._seams.clock, self._seams.entropy, bodies=settings.bodies, key=self._key.value,
             most_bytes=settings.most_bytes, vendors=settings.vendors, log=self._log,
         )  # fmt: skip
-        pump = self._pump = Pump(settings.routes, link, self._seams.clock, control=self._control.reached)
+        pump = self._pump = Pump(settings.routes, link, self._seams.clock, control=self._control.reached, limits=self._limits())
         admin = Admin(Page(self._families, self._seams.clock), is_ready=lambda: self._is_ready, reload=self.reload)
         at_admin = await _bound("admin", settings.admin, admin.listen(settings.admin))
         try:
@@ -93,6 +100,7 @@ class Sidecar:
             raise
         await link.start()  # last, so that nothing is begun where a port is taken; it returns at once
         self._is_ready = True
+        self._began.set()
         self._tell_start()
         listening(at, at_admin)
         watching = asyncio.create_task(self._watch(link))
@@ -111,20 +119,28 @@ class Sidecar:
         loop, grace = asyncio.get_running_loop(), self._settings.grace_s
         until, flush = loop.time() + grace, min(_FLUSH_S, grace / 4)
         self._log.info("stopping", open_calls=pump.state().open_calls, grace_s=int(grace))
+        link.seal()  # what is there by now is published meanwhile: the grace may be too short for all of it
         ended = await pump.drain(grace - flush)
         whole = False
         with suppress(TimeoutError):  # a recorder that does not end is left behind, and ends by itself
             async with asyncio.timeout_at(until):
                 whole = await link.stop(until - loop.time() - flush / 4)
         state = link.state()
-        say = self._log.info if whole and not ended else self._log.warning
-        say("stopped", calls_ended_early=ended, seen=state.seen, recorded=state.recorded, all_written=whole)
+        say = self._log.info if whole and not ended and state.published is not False else self._log.warning
+        published = {} if state.published is None else {"published": state.published}
+        say("stopped", calls_ended_early=ended, seen=state.seen, recorded=state.recorded, all_written=whole, **published)
+
+    def _limits(self) -> Limits:
+        """Return the pump's limits: a call takes two descriptors, and must not take the last ones."""
+        files, most = self._seams.files, Limits().clients
+        return Limits() if files is None else Limits(clients=max(1, min(most, (files - _OWN_FILES) // 2)))
 
     # ── reload ──────────────────────────────────────────────────────────────────────────────────────────────────────
     async def reload(self) -> str | None:
         """Read the configuration again; return what is wrong with it (the old one then goes on), None if it is in force."""
+        await self._began.wait()  # a signal in the first second is not lost
         async with self._one_reload:
-            if self._stop.is_set() or not self._is_ready:
+            if self._stop.is_set():
                 return _ENDING
             try:
                 settings = await aside(self._seams.load, RELOAD_S)
@@ -175,7 +191,10 @@ class Sidecar:
             before = self._compare(before, link.state())
 
     def _compare(self, before: _Heard, state: LinkState) -> _Heard:
-        now = _Heard(0 if state.recorder_up else before.down + 1, state.trouble, sum(state.shed.values()))
+        again = self._tell_restarts(before, state.restarts)
+        now = _Heard(
+            0 if state.recorder_up else before.down + 1, state.trouble, sum(state.shed.values()), state.ledger_lost, *again
+        )
         if now.down == _DOWN:
             self._log.error("recorder_down", reason="the process that writes records is not there; it is started again")
         elif before.down >= _DOWN and not now.down:
@@ -187,7 +206,17 @@ class Sidecar:
                 self._log.info("recording_again")
         if now.lost > before.lost:
             self._log.warning("calls_not_recorded", calls=now.lost - before.lost, in_all=now.lost)
+        if now.ledgers > before.ledgers:
+            reason = "the ledger was removed or replaced: what stood in it and was not sealed is gone; it was made anew"
+            self._log.error("ledger_lost", reason=reason, in_all=now.ledgers)
         return now
+
+    def _tell_restarts(self, before: _Heard, restarts: int) -> tuple[int, int]:
+        """Tell of recorders that were started anew, at once and then once a minute; return what is told, and its age."""
+        if restarts > before.restarts and before.told_ago >= _TOLD_AGAIN:
+            self._log.warning("recorder_restarted", times=restarts - before.restarts, in_all=restarts)
+            return restarts, 0
+        return before.restarts, before.told_ago + 1
 
     def _internal(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Say what the loop reports; the process goes on."""
@@ -210,11 +239,17 @@ class Sidecar:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """What was last heard of the link; `down`: for how many looks there has been no recorder."""
+    """What was last heard of the link, and told.
+
+    `down`: for how many looks there has been no recorder. `restarts` were told of, `told_ago` looks ago.
+    """
 
     down: int = 0
     trouble: str | None = None
     lost: int = 0
+    ledgers: int = 0
+    restarts: int = 0
+    told_ago: int = _TOLD_AGAIN
 
 
 # ── the addresses ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,13 +17,15 @@ MOST_WORD: Final = 1 << 20
 """Bytes of one message that comes back."""
 SHED: Final = "queue"
 TOO_LARGE: Final = "too_large"
+SEAL_NOW: Final = 0
+"""The number of a frame that asks to seal and publish what there is, beside the recording; it is not acknowledged."""
 
 
 class Packed(NamedTuple):
     """One call as it goes to the recorder: what `Call` says, and of each body its size and its first and last bytes.
 
-    `logical_id` is None where the client named none. `probability` is there where question and answer were to be kept,
-    and `kept` then holds both, or why not: ``queue``, ``too_large``.
+    `logical_id` is None where the client named none. `share` is there where question and answer were to be kept: the share
+    of requests that was drawn from when this one was. `kept` then holds both, or why not: ``queue``, ``too_large``.
     """
 
     writer: str
@@ -37,6 +39,8 @@ class Packed(NamedTuple):
     wall_ns: int
     mono_ns: int
     sent_ns: int | None
+    asked_ns: int | None
+    held_ns: int
     first_byte_ns: int | None
     ended_ns: int | None
     status: int | None
@@ -53,7 +57,7 @@ class Packed(NamedTuple):
     answer_first: bytes
     answer_last: bytes
     answer_chunked: bool
-    probability: str | None
+    share: str | None
     kept: tuple[bytes, bytes] | str | None
 
 
@@ -63,12 +67,16 @@ Plain = tuple[Any, ...]
 
 # ── to the recorder ─────────────────────────────────────────────────────────────────────────────────────────────────
 class Setup(NamedTuple):
-    """The first frame: the writer's folder, after how many ms rows are sealed, where segments are copied, what is kept."""
+    """The first frame: the writer's folder, after how many ms rows are sealed, where segments are copied, what is kept.
+
+    `key`: by which names that may not be written are replaced, so that equal ones stay equal.
+    """
 
     directory: str
     seal_every_ms: int
     publish: str | None
     largest_body: int
+    key: bytes = b""
 
 
 class Frame(NamedTuple):

@@ -41,6 +41,7 @@ CODES: Final[dict[str, str]] = {
     "E-SPEC-ANCHOR": "it is not said from when a deadline counts",
     "E-SPEC-DATES": "a date does not exist, or dates contradict each other",
     "W-SPEC-SCALE": "a figure is so far from the usual that a slip of the pen is likely",
+    "W-SPEC-IDLE": "a term at the top of the Agreement is in force nowhere, as every promise has its own",
     "W-SPEC-UNPINNED": "the agreed questions are not pinned by their hash",
     "W-SPEC-TARGET-100": "a single failure breaks the promise",
     "W-SPEC-NMIN": "the smallest sample that counts can never show the promise kept",

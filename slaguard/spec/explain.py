@@ -193,6 +193,8 @@ def _open_points(agreement: Agreement) -> Iterator[str]:
     stand_in = [o.name for o in agreement.objectives if _may_be_probed(o)]
     if stand_in:
         yield f"{listing(stand_in)}: probes can decide. Check that the clause does not count your own calls only."
+    for text, names in counts.unseen_outages(agreement.objectives).items():
+        yield f"{listing(names)}: {text}."
     unquoted = [o.name for o in agreement.objectives if not o.clause.words]
     if unquoted:
         yield f"The contract's own words are not quoted for {listing(unquoted)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from slaguard.spec.explain_words import OUTCOME_WORDS, conditions, counted, duration, listing, name, percent, value
@@ -16,7 +17,7 @@ from slaguard.spec.model import (
     SampleProportion,
     Service,
 )  # fmt: skip
-from slaguard.terms import ANSWERED, Count, Source
+from slaguard.terms import ANSWERED, Count, Outcome, Source
 
 SOURCE_WORDS: Final[dict[Source, str]] = {
     Source.TRAFFIC: "your own calls",
@@ -86,6 +87,29 @@ def _graded_outcomes(terms: Outcomes) -> list[str]:
 
 def _endings(terms: Outcomes, count: Count) -> str:
     return "; ".join(text for outcome, text in OUTCOME_WORDS.items() if terms.of(outcome) is count) or "nothing"
+
+
+def unseen_outages(objectives: Sequence[Objective]) -> dict[str, list[str]]:
+    """Return of promises on availability and errors which outages they do not see, each with the promises' names.
+
+    A call that brought no answer and leaves the count takes the outage out of the figure.
+    """
+    found: dict[str, list[str]] = {}
+    for one in objectives:
+        if isinstance(one.indicator, BinRule) or (isinstance(one.indicator, Ratio) and one.indicator.of != "refusals"):
+            for text in _unseen(one.outcomes, floor=one.bound.word.is_floor):
+                found.setdefault(text, []).append(one.name)
+    return found
+
+
+def _unseen(terms: Outcomes, *, floor: bool) -> list[str]:
+    """Return which outages a figure does not see, by the outcomes that leave its count."""
+    does = "lower" if floor else "raise"
+    if terms.of(Outcome.CONNECTION_ERROR) is Count.DROP:
+        return [f"a vendor that cannot be reached is not counted: its outage does not {does} this figure"]
+    if terms.of(Outcome.TIMEOUT) is Count.DROP:
+        return [f"a vendor that does not answer in time is not counted: such an outage does not {does} this figure"]
+    return []
 
 
 def exclusion(objective: Objective, term: Exclusion) -> str:

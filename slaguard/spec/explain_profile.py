@@ -21,7 +21,7 @@ def profile_explanation(profile: Profile) -> Explanation:
     return Explanation(
         f"{profile.name}@{profile.version}",
         (
-            Section("What it says", (Line(plain(profile.text)),)),
+            Section("What it says", (Line(plain(profile.text)), *_unseen(profile))),
             Section("Whose words it follows", tuple(_sources(profile))),
             Section("What you give it", tuple(_parameters(profile))),
         ),
@@ -33,6 +33,13 @@ def profile_explanation(profile: Profile) -> Explanation:
 def one_line(profile: Profile) -> str:
     """Return a Profile in one line of a list: its reference, and the first sentence of what it says."""
     return f"{profile.name}@{profile.version}  {plain(profile.text).split('. ')[0].rstrip('.')}"
+
+
+def _unseen(profile: Profile) -> Iterator[Line]:
+    """Say of a profile by which calls without an answer leave the count what that means for a promise on it."""
+    outcomes = profile.terms.get("outcomes")
+    if isinstance(outcomes, Mapping) and outcomes.get("connection_error", outcomes.get("unanswered")) == "drop":
+        yield Line("A vendor that cannot be reached is not counted: its outage lowers no uptime and raises no share of errors.")
 
 
 def _sources(profile: Profile) -> Iterator[Line]:

@@ -18,6 +18,7 @@ from slaguard.spec.expand import Expanded, expand_tree
 from slaguard.spec.golden import Pinned, pin_golden_sets
 from slaguard.spec.library import Library, Reference, Shelves
 from slaguard.spec.lint import lint
+from slaguard.spec.lint.idle import idle
 from slaguard.spec.lint.secrets import secrets
 from slaguard.spec.model import Agreement
 from slaguard.spec.nodes import Map, Node, Scalar, Sequence, child_path, problem_at, show
@@ -109,6 +110,7 @@ def examine(parsed: Parsed, library: Library) -> tuple[Loaded | None, tuple[Prob
             *result.problems,
             *secrets(parsed.root),
             *lint(result.draft),
+            *idle(parsed.root, expanded.tree),
             *_unpinned(parsed.root, pinned),
             *_unconfirmed(expanded),
         )

@@ -201,7 +201,7 @@ def test_the_agent_shows_traffic_beside_its_own_probes(tmp_path: Path) -> None:
     assert sum(n for k, n in shown.telemetry.observations.items() if k[2] == "traffic") == 120
     page = find_exporter().export(shown).answer("", "")[0].decode()
     line = next(line for line in page.splitlines() if line.startswith("slaguard_observations_total") and "traffic" in line)
-    assert line == 'slaguard_observations_total{model="other",outcome="ok",source="traffic",vendor="Acme AI"} 120.0'
+    assert line == 'slaguard_observations_total{model="acme-large",outcome="ok",source="traffic",vendor="Acme AI"} 120.0'
     assert [one.last_at for one in shown.telemetry.traffic] == [OCTOBER + 31 * MINUTE]
     uptime = next(o for s in shown.of(Which.CURRENT) for o in s.evaluation.objectives if o.name == "uptime")
     assert [(s.source, s.used) for s in uptime.sources] == [(Source.TRAFFIC, False), (Source.PROBE, True)]

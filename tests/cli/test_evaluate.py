@@ -71,3 +71,21 @@ def test_a_breach_of_any_agreement_can_fail_the_run(config: Path, capsys: pytest
 def test_an_agreement_and_a_configuration_are_one_too_many(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", str(config.parent / "acme.yaml"), "--config", str(config)]) == 2
     assert "name one Agreement, or --config" in capsys.readouterr().err
+
+
+def test_the_text_says_under_each_promise_which_source_decided(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", str(config.with_name("acme.yaml")), "--ledger", str(config.with_name("ledger")), *AS_OF]) == 0
+    said = capsys.readouterr()
+    assert "      decided by " in said.out
+    assert "in the future" not in said.err
+
+
+def test_a_time_of_knowledge_that_has_not_come_is_warned_of_and_changes_no_byte_of_the_result(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["evaluate", str(config.with_name("acme.yaml")), "--ledger", str(config.with_name("ledger")), "--period", "2026-10"]
+    assert run([*asked, "--as-of", "2190-01-01T00:00:00Z", "--format", "json"]) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("warning: --as-of is in the future by this machine's clock")
+    assert "in the future" not in said.out
+    assert json.loads(said.out)["as_of"] == "2190-01-01T00:00:00Z"

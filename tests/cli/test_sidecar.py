@@ -5,16 +5,21 @@ from __future__ import annotations
 import http.client
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from slaguard.cli import run
 from slaguard.cli.deployment import load_config
-from tests.sidecar.process import WAIT_S, a_vendor, configure, running
+from tests.exporters.real_prometheus import free_port
+from tests.sidecar.process import ANSWER, WAIT_S, a_vendor, ask, configure, running
 
 Capture = pytest.CaptureFixture[str]
 URL = "https://api.acme.example"
@@ -98,6 +103,103 @@ def test_a_listener_that_is_open_to_others_is_told(tmp_path: Path) -> None:
             connection.request("GET", "/v1/models")
             assert connection.getresponse().status == 200
             connection.close()
+
+
+def test_connections_follow_the_limit_of_open_files(tmp_path: Path) -> None:
+    with a_vendor() as vendor:
+        config = configure(tmp_path, vendor.url, grace="1s")
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with running(config, limit=140) as sidecar:
+            held = [socket.create_connection(("127.0.0.1", int(sidecar.calls.rpartition(":")[2]))) for _ in range(6)]
+            sidecar.until(lambda: sidecar.metric("sidecar_client_connections") == 6)
+            assert sidecar.call()[0] == 503
+            assert sidecar.get("/-/ready")[0] == 200
+            for one in held:
+                one.close()
+            sidecar.until(lambda: sidecar.metric("sidecar_client_connections") == 0)
+            assert sidecar.call()[0] == 200
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == before
+
+
+def full_pipe() -> int:
+    """Return the end of a pipe that is full, and that nobody reads."""
+    _, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while os.write(writing, b"x" * 4096):
+            pass
+    os.set_blocking(writing, True)
+    return writing
+
+
+def closed_pipe() -> int:
+    """Return the end of a pipe whose reader has gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+@pytest.mark.parametrize(
+    ("shell", "opened"),
+    [
+        pytest.param("exec {} >&- 2>&- <&-", None, id="nothing is open"),
+        pytest.param("exec {} > /dev/full 2> /dev/full", None, id="a disk that is full"),
+        pytest.param("exec {}", full_pipe, id="a pipe that nobody reads"),
+        pytest.param("exec {}", closed_pipe, id="a pipe whose reader has gone"),
+    ],
+)
+def test_whatever_becomes_of_what_it_says_calls_pass(tmp_path: Path, shell: str, opened: Callable[[], int] | None) -> None:
+    calls, admin = free_port(), free_port()
+    with a_vendor() as vendor:
+        config = configure(tmp_path, vendor.url, listen=calls, admin=admin, grace="1s")
+        command = f"'{sys.executable}' -m slaguard sidecar --config '{config}'"
+        output = subprocess.DEVNULL if opened is None else opened()
+        with subprocess.Popen(["sh", "-c", shell.format(command)], stdout=output, stderr=output) as process:
+            try:
+                assert answered(calls) == ANSWER
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(WAIT_S) == 0
+            finally:
+                process.kill()
+    if opened is not None:
+        os.close(output)
+
+
+def answered(port: int) -> bytes:
+    """Return the answer to a call, once there is one."""
+    end = time.monotonic() + WAIT_S
+    while True:
+        try:
+            return ask(f"127.0.0.1:{port}", "POST", "/v1/chat/completions", body=b"{}")[1]
+        except OSError:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize("moment", [0.15, 0.4, 0.8])
+def test_a_signal_in_the_first_second_is_not_lost(tmp_path: Path, moment: float) -> None:
+    with a_vendor() as vendor:
+        command = [sys.executable, "-m", "slaguard", "sidecar", "--config", str(configure(tmp_path, vendor.url, grace="1s"))]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            try:
+                prepared(process.pid, moment)
+                process.send_signal(signal.SIGHUP)
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(WAIT_S) == 0
+            finally:
+                process.kill()
+
+
+def prepared(pid: int, moment: float) -> None:
+    """Return so long after a process began, but not before it handles SIGHUP, as far as this system tells."""
+    status, end = Path(f"/proc/{pid}/status"), time.monotonic() + WAIT_S
+    time.sleep(moment)
+    while status.exists():
+        [caught] = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("SigCgt")]
+        if int(caught, 16) & 1 << (signal.SIGHUP - 1):
+            return
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_a_log_that_nobody_reads_stops_no_call(tmp_path: Path) -> None:

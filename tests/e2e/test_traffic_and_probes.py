@@ -76,7 +76,8 @@ def test_traffic_that_was_watched_decides_from_the_real_calls(ledger: Path) -> N
     assert (first.source, first.used, first.calls, first.bad) == (Source.TRAFFIC, True, 5754, 240)
     assert (second.source, second.used, second.calls, second.bad, second.coverage) == (Source.PROBE, False, 288, 0, 1)
     assert text(errors) == (
-        "decided by traffic: 5,754 calls, 99.79 % of the time watched · probes, not used: 288 of 288 asked"
+        "decided by traffic: 5,754 calls, 99.79 % of the time watched · "
+        "probes, not used, would say COMPLIANT: 288 of 288 asked"
     )  # fmt: skip
 
 

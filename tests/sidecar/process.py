@@ -110,10 +110,15 @@ def configure(
 class Process:
     """A running sidecar: where it is, and what it says."""
 
-    def __init__(self, config: Path, *options: str, errors: TextIO | None = None) -> None:
-        """Start it, and wait until it says where; its log goes to a file of its own, or to `errors`."""
+    def __init__(self, config: Path, *options: str, errors: TextIO | None = None, limit: int | None = None) -> None:
+        """Start it, and wait until it says where; its log goes to a file of its own, or to `errors`.
+
+        `limit`: of open files.
+        """
         self.errors = errors or config.with_suffix(".log").open("a+", encoding="utf-8")
         command = [sys.executable, "-m", "slaguard", "sidecar", "--config", str(config), "--log-format", "json", *options]
+        if limit is not None:
+            command = ["sh", "-c", f'ulimit -n {limit} && exec "$@"', "sh", *command]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.errors, text=True, env={**os.environ})
         assert self.process.stdout is not None
         lines = [self.process.stdout.readline() for _ in range(2)]
@@ -208,9 +213,9 @@ def ask(
 
 
 @contextmanager
-def running(config: Path, *options: str, errors: TextIO | None = None) -> Iterator[Process]:
+def running(config: Path, *options: str, errors: TextIO | None = None, limit: int | None = None) -> Iterator[Process]:
     """Run a sidecar, and see to it that nothing of it is left."""
-    started = Process(config, *options, errors=errors)
+    started = Process(config, *options, errors=errors, limit=limit)
     try:
         yield started
     finally:

@@ -121,10 +121,10 @@ def finish(
     return call
 
 
-def row_of(call: Call, *, probability: str | None = None) -> Row:
+def row_of(call: Call, *, share: str | None = None) -> Row:
     """The Observation of a call, as its fields."""
     call.name = call.name or 1
-    packed = wire.unframed(wire.framed(pack(call, "sidecar.test", probability, None))[wire.LENGTH_BYTES :])
+    packed = wire.unframed(wire.framed(pack(call, "sidecar.test", share, None))[wire.LENGTH_BYTES :])
     (row,) = Reader(Redactor()).rows([packed])
     return row
 

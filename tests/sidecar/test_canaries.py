@@ -49,6 +49,27 @@ CANARIES = (
     "4111 1111 1111 1111",
     "378282246310005",
 )
+HIDDEN = (
+    "5500\u00a00055\u202f5555\u20115559",
+    "visa_6011111111111117",
+    "GB82\u00a0WEST\u00a01234\u00a05698\u00a07654\u00a032",
+    "NO9386011117947NOK",
+    "hidden.bird%40aviary.example",
+    "other.bird%2540aviary.example",
+    "third.bird\uff20aviary.example",
+    "+33\u00a06\u00a012\u00a034\u00a056\u00a079",
+    "06 12 34 56 80",
+    "(415)\u00a0555-0132",
+    "redis://:canary5passw0rd@cache:6379/0",
+    "my_sk-proj-Hidden0123456789abcdef",
+    "pplx-Canary0123456789abcdef0123456789",
+    "c2stcHJvai1DYW5hcnkwMTIzNDU2Nzg5YWJjZGVm",
+)
+"""The same in the spellings of other pens: no space as it was, coded once more, behind a word."""
+REMAINS = (
+    "5555", "6011111111111117", "5698", "9386011117947", "hidden.bird", "other.bird", "third.bird", "56\u00a079", "56 80",
+    "555-0132", "canary5passw0rd", "Hidden0123", "pplx-Canary", "c2stcHJvai1D",
+)  # fmt: skip
 WORDS = tuple(c.encode() for c in CANARIES)
 BEARER = "Bearer canary0token1in2a3header4value5"
 ALL = " and ".join(CANARIES) + " or " + BEARER
@@ -148,6 +169,24 @@ async def test_no_canary_is_in_any_file_line_or_message(
 
 
 @looped
+async def test_no_other_spelling_of_a_canary_reaches_what_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    whole = ", ".join(HIDDEN)
+    async with linked(folder, bodies=Fraction(1)) as link:
+        for text in (whole, *HIDDEN):
+            pass_call(link, question=question(text), answer=answer(text))
+            pass_call(link, answer=stream(text), returned=SSE)
+            pass_call(link, question=json.dumps({"model": "m", "note": text}, ensure_ascii=False).encode())
+        assert await link.stop(20)
+        assert link.state().bodies == 3 * (len(HIDDEN) + 1)
+    inside = bytes_in(tmp_path)
+    kept = json.dumps(payloads(folder), ensure_ascii=False)
+    for rest, text in zip(REMAINS, HIDDEN, strict=True):
+        assert rest not in kept
+        assert text.encode() not in inside, text
+
+
+@looped
 async def test_what_is_kept_is_still_what_was_said(tmp_path: Path) -> None:
     async with linked(tmp_path / "s", bodies=Fraction(1)) as link:
         pass_call(
@@ -227,13 +266,14 @@ def test_texts_are_looked_at_through_their_own_escapes() -> None:
     assert clean_text("C:\\new\\table", redact) == "C:\\new\\table"
 
 
-def test_requests_whose_ids_are_taken_out_are_still_two() -> None:
-    rows = []
-    for number in (1, 2):
+def test_requests_whose_ids_are_taken_out_are_still_two_and_their_attempts_still_one() -> None:
+    names = []
+    for number, bird in enumerate(("canary", "wren", "canary"), 1):
         call = finish(begin(HandClock()))
-        call.name, call.logical_id = number, "canary.bird@aviary.example"
-        rows.append(row_of(call))
-    assert {row["logical_request_id"] for row in rows} == {"sidecar.test/1", "sidecar.test/2"}
+        call.name, call.logical_id = number, f"{bird}.bird@aviary.example"
+        names.append(row_of(call)["logical_request_id"])
+    assert names[0] == names[2] != names[1]
+    assert "aviary" not in "".join(names)
 
 
 @looped

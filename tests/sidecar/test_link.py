@@ -120,8 +120,9 @@ async def test_the_drawn_share_is_kept_and_says_how_likely_it_was(tmp_path: Path
         kept = link.state().bodies
     assert 15 < kept < 80
     found = observations(tmp_path / "s")
-    assert {o.inclusion_probability for o in found if o.payload_commit} == {"0.1"}
-    assert {o.inclusion_probability for o in found if not o.payload_commit} == {None}
+    assert {o.inclusion_probability for o in found} == {"1"}
+    assert {o.attributes.get("body_share") for o in found if o.payload_commit} == {"0.1"}
+    assert {o.attributes.get("body_share") for o in found if not o.payload_commit} == {None}
     assert len(payloads(tmp_path / "s")) == kept == add_up(tallies(tmp_path / "s"))["bodies"]
 
 
@@ -146,7 +147,7 @@ async def test_a_body_that_is_too_large_is_not_kept_and_says_so(tmp_path: Path) 
         pass_call(link)
         assert await link.stop(20)
     large, small = observations(tmp_path / "s")
-    assert (large.attributes["body"], large.payload_commit, large.inclusion_probability) == ("too_large", None, "1")
+    assert (large.attributes["body"], large.payload_commit, large.attributes["body_share"]) == ("too_large", None, "1")
     assert small.payload_commit is not None
     assert add_up(tallies(tmp_path / "s")) | {"seen": 2} == {
         "seen": 2, "recorded": 2, "shed": 0, "client_abort": 0, "bodies": 1, "bodies_shed": 0,
@@ -180,8 +181,22 @@ async def test_another_share_holds_from_then_on(tmp_path: Path) -> None:
         link.replace(bodies=Fraction(1), vendors=(VENDOR, "Other AI"))
         pass_call(link)
         assert await link.stop(20)
-    assert [o.inclusion_probability for o in observations(tmp_path / "s")] == [None, "1"]
+    found = observations(tmp_path / "s")
+    assert [o.attributes.get("body_share") for o in found] == [None, "1"]
+    assert {o.inclusion_probability for o in found} == {"1"}
     assert {t.vendor for t in tallies(tmp_path / "s")} == {VENDOR, "Other AI"}
+
+
+@looped
+async def test_the_share_that_is_recorded_is_the_one_of_the_draw(tmp_path: Path) -> None:
+    async with linked(tmp_path / "s", bodies=Fraction(1)) as link:
+        call = begin()
+        link.began(call)
+        link.replace(bodies=Fraction(0))
+        link.ended(finish(call))
+        assert await link.stop(20)
+    (found,) = observations(tmp_path / "s")
+    assert (found.attributes["body_share"], found.payload_commit is None) == ("1", False)
 
 
 # ── too much ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -295,6 +310,7 @@ async def test_a_recorder_that_hangs_is_ended_and_another_one_goes_on(tmp_path: 
         await load(link, 50)
         await until(lambda: link.state().recorded == 50)
         assert link.recorder_pid != hung
+        assert (link.state().restarts, link.state().trouble) == (1, None)
         assert await link.stop(20)
     assert add_up(tallies(tmp_path / "s"))["recorded"] == 50
 

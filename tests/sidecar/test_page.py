@@ -109,6 +109,7 @@ def headings(path: Path) -> set[str]:
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A shell in an empty folder, in a process group of its own, which ends with the test."""
+    (tmp_path / ".venv").symlink_to(Path(sys.executable).parent.parent)
     here = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(REPO)}
     with subprocess.Popen(
         ["sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path, env=here,
@@ -137,6 +138,13 @@ def test_the_four_commands_of_the_first_run_show_a_call(shell: subprocess.Popen[
     shell.stdin.flush()
     shown = until(metrics, "slaguard_sidecar_calls_recorded_total 1")
     assert 'slaguard_sidecar_calls_total{ended="complete"} 1' in shown
+    (compared,) = re.findall(r"^```sh\n(.+?)^```", section("First run, on a laptop"), re.MULTILINE | re.DOTALL)
+    assert len(compared.splitlines()) == 3
+    shell.stdin.write(compared.replace("8080", str(vendor)).replace("7465", str(calls)))
+    shell.stdin.flush()
+    while (line := shell.stdout.readline()) != "the same\n":
+        assert line, "the shell has ended"
+        assert "differ" not in line
 
 
 def until(url: str, line: str) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import zlib
-from collections.abc import Callable
+import time
 from typing import Any
 
 import pytest
@@ -15,54 +14,8 @@ from hypothesis import strategies as st
 from slaguard.records import NS, Observation, header
 from slaguard.sidecar.call import WINDOW, Ended
 from slaguard.terms import Attribution, Outcome
-from tests.sidecar.recorders import ANSWER, JSON, QUESTION, SSE, T0, HandClock, begin, finish, observed, row_of
-
-
-def chunks(*pieces: bytes) -> list[bytes]:
-    return [b"%x\r\n%s\r\n" % (len(p), p) for p in pieces] + [b"0\r\n\r\n"]
-
-
-def event(value: Any, name: str = "") -> bytes:
-    return (f"event: {name}\n" if name else "").encode() + b"data: " + json.dumps(value).encode() + b"\n\n"
-
-
-def chat_chunk(delta: dict[str, Any], finish: str | None = None, **other: Any) -> bytes:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return event({"id": "c", "object": "chat.completion.chunk", "model": "m-1-2026", "choices": [choice], **other})
-
-
-DONE = b"data: [DONE]\n\n"
-CHAT = [
-    chat_chunk({"role": "assistant", "content": ""}),
-    chat_chunk({"content": "Four"}),
-    *(chat_chunk({"content": f" and {n}"}) for n in range(40)),
-    chat_chunk({}, "stop"),
-    event({"object": "chat.completion.chunk", "choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 41}}),
-    DONE,
-]
-MESSAGES = [
-    event(
-        {"type": "message_start", "message": {"model": "c-1", "usage": {"input_tokens": 25, "output_tokens": 1}}},
-        "message_start",
-    ),
-    event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}, "content_block_start"),
-    event({"type": "ping"}, "ping"),
-    event({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}}, "content_block_delta"),
-    *(
-        event({"type": "content_block_delta", "delta": {"type": "text_delta", "text": "!"}}, "content_block_delta")
-        for _ in range(30)
-    ),
-    event({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 15}}, "message_delta"),
-    event({"type": "message_stop"}, "message_stop"),
-]
-RESPONSES = [
-    event({"type": "response.created", "response": {"id": "r", "model": "g-1", "error": None}}, "response.created"),
-    event({"type": "response.output_text.delta", "delta": "Four"}, "response.output_text.delta"),
-    event(
-        {"type": "response.completed", "response": {"status": "completed", "error": None, "x": "y" * 5000}},
-        "response.completed",
-    ),
-]
+from tests.sidecar.recorders import ANSWER, JSON, SSE, T0, HandClock, begin, finish, observed, row_of
+from tests.sidecar.spoken import CHAT, DONE, MESSAGES, RESPONSES, chat_chunk, chunks, event
 
 
 # ── how it ended ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -166,6 +119,48 @@ def test_no_answer_at_all_is_empty_where_a_model_was_asked() -> None:
     assert observed(answer=b"", question=b"", method="DELETE", target="/v1/files/f")["outcome"] is Outcome.OK
 
 
+def answered(*content: str, **more: Any) -> dict[str, Any]:
+    return {"object": "chat.completion", "choices": [{"message": {"content": text}} for text in content], **more}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "outcome", "code"),
+    [
+        ({"object": "error", "message": "boom", "type": "InternalServerError", "code": 500}, "json", Outcome.ERROR_BODY, "500"),
+        ({"error": {"code": "server_error"}}, "JSON", Outcome.ERROR_BODY, "server_error"),
+        ({"id": "x" * 5000, "error": {"code": "late"}}, "json", Outcome.ERROR_BODY, "late"),
+        ({"id": "1", "error": {"code": "early", "message": "x" * 5000}}, "json", Outcome.ERROR_BODY, "early"),
+        ({"id": "1", "choices": [{"error": {"code": "x"}, "y": "x" * 5000}]}, "json", Outcome.OK, None),
+        (answered("hi", error={}), "json", Outcome.OK, None),
+        (answered("hi", error=""), "json", Outcome.OK, None),
+        (answered("x" * 9000, error={}), "json", Outcome.OK, None),
+        ({"error": {}}, "json", Outcome.ERROR_BODY, "error"),
+        (answered("", "hi"), "json", Outcome.OK, None),
+        (answered("", " "), "json", Outcome.EMPTY, None),
+    ],
+)
+def test_an_error_is_found_wherever_an_answer_holds_one_and_nowhere_else(
+    body: Any, kind: str, outcome: Outcome, code: str | None
+) -> None:
+    row = observed(answer=json.dumps(body).encode(), returned={b"content-type": b"Application/" + kind.encode()})
+    assert (row["outcome"], row["error_code"]) == (outcome, code)
+
+
+@pytest.mark.parametrize("returned", [JSON, SSE])
+def test_packing_that_ends_early_is_truncated_and_what_is_no_packing_is_an_error(returned: dict[bytes, bytes]) -> None:
+    packed = gzip.compress(ANSWER if returned is JSON else b"".join(CHAT))
+    head = {**returned, b"content-encoding": b"gzip"}
+    assert observed(answer=packed[: len(packed) // 2], returned=head)["outcome"] is Outcome.TRUNCATED
+    assert observed(answer=packed, returned=head)["outcome"] is Outcome.OK
+    none = observed(answer=b"no gzip at all", returned=head)
+    assert (none["outcome"], none["error_code"]) == (Outcome.ERROR_BODY, "unreadable")
+
+
+def test_a_304_is_what_the_client_asked_for() -> None:
+    row = observed(status=304, answer=b"")
+    assert (row["outcome"], row["attribution"], row["status"]) == (Outcome.OK, Attribution.NONE, 304)
+
+
 # ── times ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_times_are_those_of_the_clock_on_the_wall_and_lengths_those_of_the_other() -> None:
     row = observed()
@@ -174,6 +169,16 @@ def test_times_are_those_of_the_clock_on_the_wall_and_lengths_those_of_the_other
     assert row["first_byte_at"] == T0 + NS // 100
     assert row["ended_at"] == T0 + NS
     assert row["total_time_ns"] == NS - NS // 1000
+
+
+def test_a_slow_upload_and_a_client_that_does_not_read_are_not_the_vendors_time() -> None:
+    call = begin(HandClock())
+    finish(call, answer=CHAT, returned=SSE)
+    call.asked_ns, call.held_ns = call.began.mono_ns + NS // 50, NS // 4
+    row = row_of(call)
+    assert row["sent_at"] == T0 + NS // 1000
+    assert row["total_time_ns"] == NS - NS // 50 - NS // 4
+    assert row["time_to_first_token_ns"] == 3 * NS // 100 - NS // 50
 
 
 def test_a_call_that_was_never_sent_counts_from_its_beginning() -> None:
@@ -257,120 +262,45 @@ def test_what_a_stream_says_at_its_end_counts(last: bytes, outcome: Outcome, cod
     assert (row["outcome"], row["error_code"]) == (outcome, code)
 
 
+COMMENT = b": OPENROUTER PROCESSING\n\n"
+BROKEN = event({"error": {"message": "x", "code": "server_error"}})
+
+
+@pytest.mark.parametrize(
+    ("stream", "outcome", "code"),
+    [
+        ([COMMENT], Outcome.EMPTY, None),
+        ([b"hello"], Outcome.EMPTY, None),
+        ([COMMENT] * 400, Outcome.TRUNCATED, None),
+        ([COMMENT] * 120 + CHAT[:8], Outcome.TRUNCATED, None),
+        ([COMMENT] * 200 + MESSAGES[:9], Outcome.TRUNCATED, None),
+        ([COMMENT] * 200 + MESSAGES, Outcome.OK, None),
+        ([BROKEN, *CHAT], Outcome.ERROR_BODY, "server_error"),
+        ([*CHAT[:3], event({"code": 500, "message": "boom"}, "error"), DONE], Outcome.ERROR_BODY, "500"),
+        ([*CHAT[:3], event({"object": "error", "type": "Internal", "code": None}), DONE], Outcome.ERROR_BODY, "Internal"),
+        ([json.dumps({"error": {"code": "overloaded"}}).encode()], Outcome.ERROR_BODY, "overloaded"),
+        ([*CHAT[:3], b'data: {"choices":[{"delta":{"content":"[DONE]'], Outcome.TRUNCATED, None),
+        ([chat_chunk({"function_call": {"name": "f"}}), chat_chunk({}, "stop"), DONE], Outcome.OK, None),
+        ([chat_chunk({"reasoning_content": "hm"}), chat_chunk({}, "stop"), DONE], Outcome.OK, None),
+        ([chat_chunk({"content": "x"}, error={}), chat_chunk({}, "stop"), DONE], Outcome.OK, None),
+    ],
+)
+def test_a_stream_is_what_its_events_say_and_no_more(stream: list[bytes], outcome: Outcome, code: str | None) -> None:
+    row = observed(answer=stream, returned=SSE)
+    assert (row["outcome"], row["error_code"]) == (outcome, code)
+
+
+def test_an_error_in_a_stream_stands_though_the_client_leaves_because_of_it() -> None:
+    row = observed(answer=[*CHAT[:3], BROKEN], returned=SSE, ended=Ended.CLIENT_LEFT)
+    assert (row["outcome"], row["attribution"], row["error_code"]) == (Outcome.ERROR_BODY, Attribution.VENDOR, "server_error")
+
+
 def test_a_stream_that_only_refuses_is_refused_and_one_of_tools_is_not_empty() -> None:
     refusal = [chat_chunk({"refusal": "no"}), chat_chunk({}, "stop"), DONE]
     assert observed(answer=refusal, returned=SSE)["outcome"] is Outcome.REFUSED
     tools = [chat_chunk({"tool_calls": [{"index": 0}]}), chat_chunk({}, "tool_calls"), DONE]
     assert observed(answer=tools, returned=SSE)["outcome"] is Outcome.OK
     assert observed(answer=[chat_chunk({}), chat_chunk({}, "stop"), DONE], returned=SSE)["outcome"] is Outcome.EMPTY
-
-
-# ── models, tokens, names ───────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize(
-    ("question", "target", "model"),
-    [
-        (QUESTION, "/v1/chat/completions", "m-1"),
-        (b'{"messages":[{"content":"say \\"model\\": \\"x\\""}],"model":"m-2"}', "/v1/chat/completions", "m-2"),
-        (b'{"tools":[{"model":"inner"}],"model":"outer"}', "/v1/x", "outer"),
-        (b'{"tools":[{"model":"inner"}]}', "/v1/x", None),
-        (b'{"model":"caf\\u00e9"}', "/v1/x", "café"),
-        (b'{"model":7}', "/v1/x", None),
-        (b'{"model":"m","messages":"' + b"x" * 9000 + b'"}', "/v1/x", "m"),
-        (b'{"messages":"' + b"x" * 9000 + b'","model":"m"}', "/v1/x", "m"),
-        (b'{"model":"a","messages":"' + b"x" * 9000 + b'","model":"b"}', "/v1/x", None),
-        (b"--boundary\r\nmodel", "/v1/audio/transcriptions", None),
-        (QUESTION, "/openai/deployments/my%20gpt/chat/completions?api-version=1", "my gpt"),
-        (b"{}", "/model/anthropic.claude-v2%3A1/invoke", "anthropic.claude-v2:1"),
-        (b"{}", "/v1/projects/p/locations/l/publishers/google/models/gemini-2:generateContent", "gemini-2"),
-        (b"", "/v1/models/", None),
-    ],
-)
-def test_the_model_is_found_where_vendors_put_it(question: bytes, target: str, model: str | None) -> None:
-    assert observed(question=question, target=target)["model_requested"] == model
-
-
-@pytest.mark.parametrize("stream", [(CHAT, "m-1-2026", 9, 41), (MESSAGES, "c-1", 25, 15)])
-def test_tokens_and_model_of_a_stream_are_read_at_its_ends(stream: tuple[list[bytes], str, int, int]) -> None:
-    pieces, model, asked, said = stream
-    row = observed(answer=chunks(*pieces), returned=SSE, chunked=True)
-    assert (row["model_returned"], row["input_tokens"], row["output_tokens"]) == (model, asked, said)
-
-
-def reversed_bytes(data: bytes) -> bytes:
-    """A coding that nobody here can read."""
-    return data[::-1]
-
-
-PACKERS: dict[bytes, Callable[[bytes], bytes]] = {
-    b"gzip": lambda data: gzip.compress(data),
-    b"deflate": lambda data: zlib.compress(data),
-}
-
-
-@pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"br", b"zstd"])
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_packed_answer_is_read_where_all_of_it_is_seen_and_it_can_be(coding: bytes, chunked: bool) -> None:
-    packed = PACKERS.get(coding, reversed_bytes)(ANSWER)
-    returned = {**JSON, b"content-encoding": coding}
-    row = observed(answer=chunks(packed[:40], packed[40:]) if chunked else packed, returned=returned, chunked=chunked)
-    assert row["outcome"] is Outcome.OK
-    assert row["output_tokens"] == (3 if coding in {b"gzip", b"deflate"} else None)
-
-
-def test_a_large_answer_gives_model_and_tokens_from_its_ends() -> None:
-    answer = ANSWER.replace(b'"4"', b'"' + b"four " * 4000 + b'"')
-    row = observed(answer=[answer[at : at + 1000] for at in range(0, len(answer), 1000)])
-    assert (row["model_returned"], row["input_tokens"], row["output_tokens"], row["outcome"]) == ("m-1-2026", 12, 3, Outcome.OK)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        ANSWER,
-        ANSWER.replace(b'"4"', b'"  "'),
-        ANSWER.replace(b'"4"', b"null"),
-        ANSWER.replace(b'"stop"', b'"content_filter"'),
-        ANSWER.replace(b'{"id"', b'{"error":{"code":"x"},"id"'),
-        ANSWER.replace(b'"usage":{', b'"usage":{"input_tokens":1,'),
-        ANSWER.replace(b'"prompt_tokens":12', b'"prompt_tokens":-1'),
-        ANSWER.replace(b'"choices":[', b'"choices":[7,'),
-        ANSWER.replace(b'"4"', b'"\xff"'),
-        ANSWER.replace(b'"4"', b'"\\ud800"'),
-        ANSWER[:-1],
-        b"{}",
-        b"[]",
-    ],
-)
-def test_what_is_read_quickly_is_read_the_same_as_at_length(answer: bytes) -> None:
-    long = {"answer": chunks(answer[:9], answer[9:]), "chunked": True}
-    assert observed(answer=answer) == observed(**long)
-
-
-def test_what_the_client_and_the_vendor_call_it() -> None:
-    noted = {**JSON, b"x-stainless-retry-count": b"2"}
-    returned = {**JSON, b"request-id": b"req_1", b"retry-after": b"7"}
-    row = observed(noted=noted, returned=returned, logical_id="mine", target="/v1/messages?key=abc")
-    assert (row["logical_request_id"], row["attempt"], row["request_id"]) == ("mine", 3, "req_1")
-    assert row["attributes"] == {"endpoint": "POST /v1/messages", "retry_after": "7"}
-    assert observed()["logical_request_id"] == observed()["id"] == "sidecar.test/1"
-
-
-@pytest.mark.parametrize(
-    ("question", "returned", "stream"),
-    [
-        (QUESTION, JSON, False),
-        (QUESTION[:-1] + b',"stream": true}', SSE, True),
-        (QUESTION, SSE, True),
-        (b"", JSON, None),
-    ],
-)
-def test_a_stream_is_known_by_what_came(question: bytes, returned: dict[bytes, bytes], stream: bool | None) -> None:
-    assert observed(question=question, returned=returned, answer=DONE)["stream"] is stream
-
-
-def test_a_stream_that_was_asked_for_and_refused_was_still_asked_for() -> None:
-    question = QUESTION[:-1] + b',"stream": true}'
-    assert observed(question=question, status=429, answer=b"{}")["stream"] is True
 
 
 # ── hostile bytes ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -420,6 +350,25 @@ def test_no_bytes_keep_a_call_from_being_recorded(
     observation = Observation(**row)
     assert header(observation)
     assert row_of(call) == row
+
+
+@pytest.mark.parametrize(
+    ("answer", "returned"),
+    [
+        (gzip.compress(b"data:1\n\n" * 8000), {**SSE, b"content-encoding": b"gzip"}),
+        (gzip.compress(b'data:{"type":"error"}\n\n' * 2700), {**SSE, b"content-encoding": b"gzip"}),
+        (gzip.compress(b'{"' * 32000), {**JSON, b"content-encoding": b"gzip"}),
+        (b'{"a":"' + b'\\"' * 4000, JSON),
+        (b"data:1\n\n" * 2000, SSE),
+    ],
+)
+def test_no_answer_takes_long_to_read(answer: bytes, returned: dict[bytes, bytes]) -> None:
+    def cost() -> float:
+        start = time.process_time()
+        observed(answer=answer, returned=returned)
+        return time.process_time() - start
+
+    assert min(cost() for _ in range(5)) < 0.02  # about 0.001, and six for the third, where nothing else runs
 
 
 def test_numbers_and_names_beyond_all_bounds_are_left_out() -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,7 @@ async def test_a_folder_that_is_removed_is_made_anew_and_its_minute_has_no_tally
         pass_call(link)
         await until(lambda: link.state().recorded == 2)
         assert await link.stop(20)
+        assert link.state().ledger_lost == 1
     assert len(observations(folder)) == 1
     assert tallies(folder) == []
 
@@ -175,6 +177,34 @@ async def test_a_damaged_ledger_is_trouble_and_is_left_as_it_is(tmp_path: Path) 
     assert (folder / "rows.db").read_bytes() == before
 
 
+# ── one vendor's bodies ─────────────────────────────────────────────────────────────────────────────────────────────
+SLOW = b"[" + b",".join([b"411111111111111"] * 60_000) + b"]"
+
+
+@looped
+async def test_bodies_that_take_too_long_are_not_kept_and_hold_back_nobody(tmp_path: Path) -> None:
+    async with linked(tmp_path / "s", bodies=Fraction(1), spec=spec_of(tmp_path / "s", patience_s=2.0)) as link:
+        for _ in range(10):
+            pass_call(link, answer=SLOW)
+        pass_call(link)
+        assert await link.stop(20)
+        assert link.state().restarts == 0
+    found = observations(tmp_path / "s")
+    assert {o.attributes.get("body") for o in found[:-1]} == {"unreadable"}
+    assert found[-1].payload_commit is not None
+
+
+def test_what_stands_in_a_log_that_is_gone_is_written_anew() -> None:
+    batch = recorder_module.Batch([])
+    batch.rows += [{"id": "1"}]
+    assert batch.is_written("one")
+    batch.rows += [{"id": "2"}]
+    assert batch.unwritten()[0] == [{"id": "2"}]
+    assert not batch.is_written("other")
+    assert len(batch.unwritten()[0]) == 2
+    assert batch.is_written("other")
+
+
 # ── segments ────────────────────────────────────────────────────────────────────────────────────────────────────────
 @looped
 async def test_rows_are_sealed_when_they_are_due(tmp_path: Path) -> None:
@@ -220,6 +250,7 @@ async def test_signals_to_the_group_do_not_end_the_recorder_before_it_has_writte
 def test_the_recorder_ends_when_the_pump_is_killed_and_what_it_had_is_on_disk(tmp_path: Path) -> None:
     program = f"""
 import asyncio, os, signal
+from fractions import Fraction
 from pathlib import Path
 from tests.sidecar.recorders import *
 async def main():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import shutil
 import signal
@@ -84,7 +85,24 @@ def test_a_recorder_that_is_killed_stops_no_call(tmp_path: Path) -> None:
         for _ in range(5):
             assert sidecar.call()[0] == 200
         sidecar.until(lambda: sidecar.metric("sidecar_calls_recorded_total") == 6)
-        assert sidecar.metric("sidecar_recorder_up") == 1
+        assert sidecar.metric("sidecar_recorder_up") == sidecar.metric("sidecar_recorder_restarts_total") == 1
+        [told] = sidecar.told("recorder_restarted")
+        assert (told["times"], told["in_all"]) == (1, 1)
+        assert sidecar.end() == 0
+
+
+def test_a_ledger_that_is_removed_is_told_of_and_stays_in_the_metrics(tmp_path: Path) -> None:
+    with a_vendor() as vendor, running(configure(tmp_path, vendor.url)) as sidecar:
+        sidecar.call()
+        sidecar.until(lambda: sidecar.metric("sidecar_calls_recorded_total") == 1)
+        assert sidecar.metric("sidecar_ledger_lost_total") == 0
+        shutil.rmtree(tmp_path / "ledger")
+        sidecar.call()
+        sidecar.until(lambda: sidecar.metric("sidecar_calls_recorded_total") == 2)
+        [told] = sidecar.told("ledger_lost")
+        assert (told["level"], told["in_all"]) == ("error", 1)
+        sidecar.until(lambda: sidecar.metric("sidecar_recorder_trouble") == 0)
+        assert sidecar.metric("sidecar_ledger_lost_total") == 1
         assert sidecar.end() == 0
 
 
@@ -117,6 +135,42 @@ def test_a_call_that_lasts_longer_than_the_grace_is_ended_and_the_process_with_i
         assert time.monotonic() - began < 3
         [stopped] = sidecar.told("stopped")
         assert (stopped["level"], stopped["calls_ended_early"], found) == ("warning", 1, [])
+
+
+def test_what_is_there_at_the_signal_is_published_while_a_stream_goes_on(tmp_path: Path) -> None:
+    with a_vendor() as vendor:
+        config = configure(tmp_path, vendor.url, more="  publish: ./published\n")
+        with running(config) as sidecar:
+            sidecar.call()
+            sidecar.until(lambda: sidecar.metric("sidecar_calls_recorded_total") == 1)
+            with (
+                contextlib.closing(http.client.HTTPConnection(sidecar.calls, timeout=WAIT_S)) as connection,
+                contextlib.closing(http.client.HTTPConnection(sidecar.calls, timeout=WAIT_S)) as half,
+            ):
+                half.putrequest("POST", "/v1/chat/completions")
+                half.putheader("Content-Length", "2")
+                half.endheaders()  # a call that ends when we say so
+                connection.request("POST", "/slow", body=b"{}")
+                connection.getresponse().read1()
+                sidecar.process.send_signal(signal.SIGTERM)
+                sidecar.until(lambda: list(tmp_path.glob("published/sidecar/segments/*.json")))
+                half.send(b"{}")
+                assert half.getresponse().read() == ANSWER
+            assert sidecar.process.wait(WAIT_S) == 0
+            [stopped] = sidecar.told("stopped")
+            assert (stopped["all_written"], stopped["published"]) == (True, True)
+
+
+def test_what_cannot_be_published_makes_the_last_line_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "published").write_text("no folder")
+    with a_vendor() as vendor:
+        config = configure(tmp_path, vendor.url, grace="4s", more="  publish: ./published\n")
+        with running(config) as sidecar:
+            sidecar.call()
+            sidecar.until(lambda: sidecar.metric("sidecar_calls_recorded_total") == 1)
+            assert sidecar.end() == 0
+            [stopped] = sidecar.told("stopped")
+            assert (stopped["level"], stopped["all_written"], stopped["published"]) == ("warning", True, False)
 
 
 def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:

@@ -21,10 +21,11 @@ TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
         ({b"x-request-id": b"b", b"x-client-request-id": b"a", b"idempotency-key": b"c", b"traceparent": TRACE}, "a"),
         ({b"x-request-id": b"b", b"idempotency-key": b"c"}, "b"),
         ({b"idempotency-key": b"stainless-python-retry-1", b"traceparent": TRACE}, "stainless-python-retry-1"),
-        ({b"traceparent": TRACE}, "0af7651916cd43dd8448eb211c80319c"),
-        ({b"traceparent": b"nonsense"}, None),
+        ({b"traceparent": TRACE}, None),
+        ({b"traceparent": TRACE, b"x-stainless-retry-count": b"1"}, "0af7651916cd43dd8448eb211c80319c"),
+        ({b"traceparent": b"nonsense", b"x-stainless-retry-count": b"1"}, None),
         ({b"x-request-id": b""}, None),
-        ({b"x-request-id": b"\xff" * 9000}, "\xff" * 256),
+        ({b"x-request-id": b"\xff" * 9000}, "\xff" * 512),
     ],
 )
 def test_a_request_is_named_by_what_its_client_calls_it(noted: dict[bytes, bytes], expected: str | None) -> None:
@@ -45,7 +46,7 @@ def test_a_request_is_named_by_what_its_client_calls_it(noted: dict[bytes, bytes
 )
 def test_the_share_is_recorded_as_an_exact_decimal(share: Fraction, text: str) -> None:
     assert decimal_of(share) == text
-    assert Sampler(b"k", share, "w").probability == text
+    assert Sampler(b"k", share, "w").share == text
 
 
 def test_none_is_drawn_of_a_share_of_nothing_and_all_of_everything() -> None:

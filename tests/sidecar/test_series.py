@@ -25,7 +25,7 @@ NOW = 1_790_000_000 * NS
 PUMP = PumpState(open_calls=2, clients=3, pooled=1, ended={Ended.COMPLETE: 40, Ended.CUT: 1}, refused={"400": 5})
 LINK = LinkState(
     recorder_up=True, trouble=None, queued_bytes=512, seen=43, recorded=40, client_abort=1, shed={"queue": 1}, bodies=4,
-    bodies_shed=1, last_ack_ns=NOW + 250_000_000,
+    bodies_shed=1, last_ack_ns=NOW + 250_000_000, restarts=3, ledger_lost=1,
 )  # fmt: skip
 OWN = OwnState(
     version="0.1.0", ready=True, queue_limit=32 << 20, secret_kept=True, reload_successful=True, reload_success_at=NOW,
@@ -64,6 +64,7 @@ def test_every_number_is_shown() -> None:
         "sidecar_open_calls": 2, "sidecar_client_connections": 3, "sidecar_pooled_connections": 1,
         "sidecar_calls_seen_total": 43, "sidecar_calls_recorded_total": 40, "sidecar_client_aborts_total": 1,
         "sidecar_bodies_total": 4, "sidecar_bodies_dropped_total": 1, "sidecar_ready": 1, "sidecar_recorder_up": 1,
+        "sidecar_recorder_restarts_total": 3, "sidecar_ledger_lost_total": 1,
         "sidecar_recorder_trouble": 0, "sidecar_queue_bytes": 512, "sidecar_queue_limit_bytes": 32 << 20,
         "sidecar_last_recorded_timestamp_seconds": 1_790_000_000.25, "sidecar_secret_kept": 1,
         "sidecar_config_last_reload_successful": 1, "sidecar_config_last_reload_success_timestamp_seconds": 1_790_000_000,

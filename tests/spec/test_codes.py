@@ -248,6 +248,7 @@ CASES = [
     ),
     ("W-SPEC-SCALE", full("at_most: 2s\n    credits: {above 2s", "at_most: §2ms\n    credits: {above 2ms")),
     ("W-SPEC-SCALE", full("p: 95%", "p: §5%")),
+    ("W-SPEC-IDLE", short("period: month\n", "period: month\n§min_coverage: 10%\n")),
     ("W-SPEC-UNPINNED", (SHORT + ACCURACY).replace("golden_set: ", "golden_set: §")),
     ("W-SPEC-TARGET-100", short("    at_least: 99.5%", "    at_least: §100%").replace("below 99.5%", "below 100%")),
     (

@@ -20,6 +20,7 @@ from slaguard.spec.load import load, loads
 from slaguard.spec.model import Agreement, Effect, LatencyField, PeriodUnit, one_bound
 from slaguard.spec.profile_file import profile_file
 from slaguard.terms import BoundWord, Count, Source
+from tests.spec.documents import SHORT, load_text
 from tests.spec.promises import RULES, WINDOW, Document, agreement, text, text_of
 
 
@@ -186,6 +187,24 @@ def test_what_nobody_wrote_is_called_unclear() -> None:
     unclear = said[said.index("WHAT IS UNCLEAR") :]
     assert "Credits are promised, but no fee is stated." in unclear
     assert "Credits are promised, but not how, and until when, they are claimed." in unclear
+
+
+def test_a_clause_that_does_not_see_a_vendor_who_is_gone_is_called_unclear() -> None:
+    seen = load_text(SHORT).agreement
+    assert "cannot be reached is not counted" not in explain(seen)
+    gone = explain(load_text(SHORT.replace("outcomes/server-faults@1", "outcomes/server-errors@1")).agreement)
+    unclear = " ".join(gone.partition("WHAT IS UNCLEAR")[2].partition("EVERY TERM")[0].split())
+    assert "a vendor that cannot be reached is not counted: its outage does not lower this figure." in unclear
+
+
+def test_a_term_for_all_that_no_promise_takes_names_the_promises_and_their_profiles() -> None:
+    text = SHORT.replace("period: month\n", "period: month\nsource: traffic\n")
+    (idle,) = (w for w in load_text(text).warnings if w.code == "W-SPEC-IDLE")
+    assert idle.path == "source"
+    assert "has its own from uptime/mean-of-5-minutes@1" in idle.text
+    own = text.replace("    use: uptime/mean-of-5-minutes@1\n", "    use: uptime/mean-of-5-minutes@1\n    source: probe\n")
+    assert any(w.code == "W-SPEC-IDLE" and w.text.endswith("has its own") for w in load_text(own).warnings)
+    assert not any(w.code == "W-SPEC-IDLE" for w in load_text(SHORT).warnings)
 
 
 def test_questions_that_could_change_unseen_are_called_unclear() -> None:
