@@ -236,11 +236,11 @@ class Caller:
         writer.write(question(kind, number))
         await writer.drain()
         await asyncio.sleep(0.02)
-        writer.close()
+        writer.transport.abort()
 
     def close(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            self._writer.transport.abort()  # at once: a loop that ends does not wait for bytes to be taken
         self._reader = self._writer = None
 
 

@@ -50,7 +50,7 @@ def test_no_byte_of_any_exchange_is_changed_and_every_call_says_what_it_was(coun
         stage.compare_calls(sidecar.watcher.over)
         assert sidecar.state.open_calls == 0
         assert sidecar.state.refused == {}
-    assert stage.troubles == []
+    assert not stage.troubles, "\n".join(stage.troubles)
     assert (len(stage.played), len(sidecar.watcher.over)) == (count, count)
     assert {case.kind for case in stage.played.values()} == {kind.__name__ for kind in KINDS}
     assert stage.connections < count / 3  # most are used again
