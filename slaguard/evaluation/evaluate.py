@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
-from slaguard.evaluation.availability import measure_intervals
 from slaguard.evaluation.decide import Analysis, Decided, decide
 from slaguard.evaluation.exclusions import VARIANTS, Applied, Variant, may_assert
-from slaguard.evaluation.latency import NEVER, measure_latency
+from slaguard.evaluation.latency import NEVER
 from slaguard.evaluation.measure import Measurement
 from slaguard.evaluation.payment import credit_alone, credits_part, deadline_parts
 from slaguard.evaluation.requirements import Question, questions
@@ -36,10 +35,10 @@ from slaguard.evaluation.result import (
     VariantPart,
     WarningPart,
 )  # fmt: skip
+from slaguard.evaluation.rules import measure
 from slaguard.evaluation.sentences import left_words, sentence
-from slaguard.evaluation.shares import measure_share
 from slaguard.records import Evidence, Span
-from slaguard.spec.model import Agreement, BinRule, Percentile, Ratio, RequestAttainment, SampleProportion
+from slaguard.spec.model import Agreement, BinRule, Percentile, Ratio, SampleProportion
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.terms import Reason, Source, Verdict
 
@@ -151,18 +150,6 @@ def _decided(analysis: Analysis, measured: Mapping[Variant, Measurement], *, clo
             told[figure] = decide(analysis, figure, closed=closed)
         decided[variant] = told[figure]
     return decided
-
-
-def measure(
-    question: Question, source: Source, evidence: Evidence, period: ResolvedPeriod, as_of: int, variant: Variant
-) -> Measurement:
-    """Return one row's Measurement from one source with one set of exclusions."""
-    rule = question.objective.indicator
-    if isinstance(rule, BinRule):
-        return measure_intervals(question, source, evidence, period, as_of, variant)
-    if isinstance(rule, Percentile | RequestAttainment):
-        return measure_latency(question, source, evidence, period, as_of, variant)
-    return measure_share(question, source, evidence, period, as_of, variant)
 
 
 def _source(figures: _Figures, analysis: Analysis) -> Source:
