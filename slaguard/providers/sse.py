@@ -18,12 +18,13 @@ class Event(NamedTuple):
     name: bytes = b""
 
 
-def events(stream: bytes) -> Iterator[Event]:
+def events(stream: bytes, begin: int = 0) -> Iterator[Event]:
     """Yield the events that were finished by an empty line; a last one without it was cut off and is none.
 
     Lines may end with LF, CRLF or CR; an event's data lines are joined with LF; comments and other fields are skipped.
+    `begin` is where an event begins, for who wants no earlier one.
     """
-    at = len(_BOM) if stream.startswith(_BOM) else 0
+    at = len(_BOM) if not begin and stream.startswith(_BOM) else begin
     return _by_line(stream, at) if b"\r" in stream else _by_block(stream, at)
 
 

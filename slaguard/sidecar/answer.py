@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -191,15 +192,13 @@ def read_stream(body: Seen, *, asked: bool = True) -> Said:
     """
     if body.broken is not None and body.broken != CUT:
         return Said(error=body.broken)
-    first = last = list(events(body.head))
-    if not body.whole:
-        last = list(events(body.tail))
-    if not (first or last):
+    if not (_has_event(body.head) or (not body.whole and _has_event(body.tail))):
         return _read_nothing(body, asked=asked)
     kind = _dialect(body)
     said = Said(cut_off=body.broken is not None)
-    is_refusal, has_other = _find_first(first[:_MOST_EVENTS], said)
-    finish = _take_last(said, last[-_MOST_EVENTS:])
+    is_refusal, has_other = _find_first(body.head, said)
+    last = last_events(body.tail)
+    finish = _take_last(said, last)
     if kind is Dialect.CHAT:
         said.done = _says_done(body.tail, last)
         said.stream_end = "done" if said.done else "finish" if finish is not None else "none"
@@ -211,6 +210,21 @@ def read_stream(body: Seen, *, asked: bool = True) -> Said:
     said.refused = said.refused or (is_refusal and b'"content":"' not in body.tail.replace(b'"content":""', b""))
     said.empty = kind is Dialect.CHAT and body.whole and said.first_end is None and not has_other
     return said
+
+
+def _has_event(part: bytes) -> bool:
+    return next(events(part), None) is not None
+
+
+def last_events(tail: bytes) -> list[Event]:
+    """Return the last events, without those before the first one that may matter: most are a piece of text and no more."""
+    found = [at for sign in _SIGNS if (at := tail.find(sign)) >= 0]
+    if (finish := _FINISH.search(tail)) is not None:
+        found.append(finish.start())
+    if not found:
+        return []
+    before = -1 if b"\r" in tail else tail.rfind(b"\n\n", 0, min(found))
+    return list(events(tail, before + 2 if before >= 0 else 0))[-_MOST_EVENTS:]
 
 
 def _read_nothing(body: Seen, *, asked: bool) -> Said:
@@ -234,16 +248,18 @@ def _shows_its_end(body: Seen, kind: Dialect) -> bool:
 
 
 def _says_done(tail: bytes, last: list[Event]) -> bool:
-    return _DONE.search(tail) is not None or any(event.data.strip() == b"[DONE]" for event in last[-_LAST_EVENTS:])
+    if _DONE.search(tail, max(0, tail.rfind(b"data:") - 1)) is not None:
+        return True
+    return any(event.data.strip() == b"[DONE]" for event in last[-_LAST_EVENTS:])
 
 
-def _find_first(first: list[Event], said: Said) -> tuple[bool, bool]:
-    """Find the first event that brought text, and an error; return whether it refused, and whether something else came."""
+def _find_first(head: bytes, said: Said) -> tuple[bool, bool]:
+    """Find the first event that brought text, and an error; return whether it refused, and whether anything else came."""
     has_other = is_refusal = False
-    for event in first:
+    for event in islice(events(head), _MOST_EVENTS):
         data = event.data
         if said.first_end is not None:
-            if event.name == b"error" or (b'"error"' in data and _MATTERS.search(data)):
+            if event.name == b"error" or (b'"error"' in data and MATTERS.search(data)):
                 said.error = said.error or _error_of(event, _object(data))
             continue
         value = _object(data)
@@ -251,10 +267,13 @@ def _find_first(first: list[Event], said: Said) -> tuple[bool, bool]:
             continue
         said.error = said.error or _error_of(event, value)
         text, refusal = text_of(value)
-        has_other = has_other or _brings_other(value)
-        if text or refusal:
-            said.first_end = event.end
-            is_refusal = not text
+        if not (text or refusal):
+            has_other = has_other or _brings_other(value)
+            continue
+        said.first_end = event.end
+        is_refusal = not text
+        if b"error" not in head[event.end :]:
+            break  # nothing else is looked for behind the first text
     return is_refusal, has_other
 
 
@@ -289,9 +308,12 @@ def _candidate(value: dict[str, Any]) -> str | None:
     return as_text(as_object(next(iter(parts), None)).get("text")) if isinstance(parts, list) else None
 
 
-_MATTERS: Final = re.compile(
+MATTERS: Final = re.compile(
     rb'"finish_reason"\s*:\s*"|"stop_reason"\s*:\s*"|"error"\s*:\s*[^\sn]|"(?:object|type)"\s*:\s*"(?:error|response\.|message_)'
 )
+_SIGNS: Final = (b"[DONE]", b"error", b'"response.', b'"message_', b'"stop_reason"')
+_FINISH: Final = re.compile(rb'"finish_reason"(?!\s*:\s*null)')
+"""One of these, or of `_SIGNS`, stands in every event that `MATTERS`, or that is named an error, or is the end mark."""
 _LAST_EVENTS: Final = 16
 
 
@@ -299,7 +321,7 @@ def _take_last(said: Said, last: list[Event]) -> str | None:
     """Take what the last events say: an error, a filter, a refusal. Return the last finish reason or kind of event."""
     finish: str | None = None
     for event in last:
-        if event.name != b"error" and _MATTERS.search(event.data) is None:
+        if event.name != b"error" and MATTERS.search(event.data) is None:
             continue  # nearly all: a piece of text, whose finish reason is null
         value = _object(event.data)
         said.error = said.error or _error_of(event, value)
@@ -343,8 +365,11 @@ _ANSWERS: Final = frozenset({"choices", "content", "output", "data", "candidates
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    if data[:1] not in {b"{", b" "}:
-        return {}
+    return object_of(data) if data[:1] in {b"{", b" "} else {}
+
+
+def object_of(data: bytes) -> dict[str, Any]:
+    """Return the object that the data of an event are, an empty one where they are none."""
     try:
         return as_object(from_json(data, cache_strings="keys"))
     except ValueError:

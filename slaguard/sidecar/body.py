@@ -31,7 +31,8 @@ _TINY_AND_EXTENSION: Final = _tiny(rb"(?:;[\t\x20-\x7e\x80-\xff]{0,64}+)?")
 _NO_TRAILER: Final = frozenset(
     {
         b"content-length", b"transfer-encoding", b"host", b"connection", b"trailer", b"te", b"upgrade", b"keep-alive",
-        b"content-encoding", b"content-type", b"authorization",
+        b"content-encoding", b"content-type", b"content-range", b"authorization", b"proxy-authorization", b"cookie", b"expect",
+        b"cache-control",
     }
 )  # fmt: skip
 """Fields that decide how a message is read: behind a body they come too late, and are refused (RFC 9110 §6.5.1)."""
@@ -78,16 +79,17 @@ class Length(Framing):
 
     def __init__(self, length: int) -> None:
         """Expect `length` bytes."""
-        super().__init__()
+        self.done = False  # not by way of super(): that costs more than all of this
+        self.end = 0
         self._left = length
 
     def take(self, data: bytes, at: int) -> bytes:
         """As `Framing.take`."""
-        end = min(len(data), at + self._left)
-        self._left -= end - at
+        piece = data[at : at + self._left]
+        self._left -= len(piece)
         self.done = not self._left
-        self.end = end
-        return data[at:end]
+        self.end = at + len(piece)
+        return piece
 
 
 class UntilClose(Framing):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -43,6 +42,9 @@ class Ended(StrEnum):
     STOPPED = "stopped"
     """We ended it: the grace of a stop was over."""
 
+    __hash__ = str.__hash__
+    """An Enum's own is written in Python, and costs more than what is looked up by it."""
+
 
 class Body:
     """What is kept of one body as it passes: its size, its first and last bytes, all of it where asked for.
@@ -56,7 +58,7 @@ class Body:
         """Start empty and keep windows only; set `pieces` to a list to keep everything."""
         self.size = 0
         self._first: list[bytes] = []
-        self._last: deque[bytes] = deque(maxlen=_LAST_PIECES)
+        self._last: list[bytes] = []
         self.pieces: list[bytes] | None = None
         self.chunked = False
 
@@ -64,7 +66,10 @@ class Body:
         """Note a piece; small ones by reference, of large ones no more than a window."""
         if self.size < WINDOW:
             self._first.append(piece[:WINDOW])
-        self._last.append(piece[-WINDOW:])
+        last = self._last
+        last.append(piece[-WINDOW:])
+        if len(last) > _LAST_PIECES:
+            del last[0]
         self.size += len(piece)
         if self.pieces is not None:
             if self.size > MOST_KEPT:

@@ -101,7 +101,7 @@ class Exchange:
 
     __slots__ = (
         "_answer", "_client", "_closing", "_connecting", "_core", "_head", "_head_ns", "_held_since", "_interim",
-        "_is_over", "_now", "_partial", "_queued", "_queued_bytes", "_since", "_slow_since", "_unasked", "_vendor",
+        "_is_over", "_now", "_partial", "_queued", "_queued_bytes", "_since", "_slow_since", "_target", "_unasked", "_vendor",
         "_vendor_is_slow", "_vendor_stays", "call", "question_done",
     )  # fmt: skip
 
@@ -110,6 +110,7 @@ class Exchange:
         self._core = core
         self._client = client
         self._head = head
+        self._target = target
         self._vendor: VendorSide | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._unasked: asyncio.Event | None = None
@@ -148,12 +149,13 @@ class Exchange:
         piece = self._take_question(data)
         if piece is None:
             return len(data)
-        out = self._head.forwarded(call.target.encode("ascii"), call.upstream.authority.encode("ascii")) + piece
+        out = self._head.forwarded(self._target, call.upstream.authority.encode("ascii")) + piece
         vendor = core.pool.take(call.upstream.origin)
         if vendor is not None:
             self._attach(vendor)
             vendor.write(out)
-            self._note_asked()
+            if self.question_done:
+                call.asked_ns = call.sent_ns  # it went with the head, at one moment
         else:
             self._queue(out)
             self._connecting = asyncio.get_running_loop().create_task(self._connect())

@@ -7,6 +7,7 @@ One pattern accepts a whole head or refuses it; nothing is mended. What decides 
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,14 +22,16 @@ _ANSWER: Final = re.compile(rb"(HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x
 _BEGUN: Final = re.compile(_TOKEN)
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._-]{1,253})(?::[0-9]{1,5})?")
-_PLAIN_LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,14}")
-_LENGTH: Final = re.compile(rb"[0-9]{1,15}")
+_TABBED: Final = re.compile(rb"^(?:host|content-length|transfer-encoding):[^\r]*\t", re.IGNORECASE | re.MULTILINE)
+_MOST_DIGITS: Final = 15
+"""Of a length."""
+_ZERO: Final = ord("0")
 
 HOP_BY_HOP: Final = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization", b"te", b"upgrade"}
 )
 """What is between two neighbours alone and never forwarded, beside what `Connection` names (RFC 9110 §7.6.1)."""
-_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"host"})
+_OURS: Final = frozenset({b"content-length", b"transfer-encoding", b"host"})
 NOTED: Final = frozenset(
     {
         b"x-request-id", b"x-client-request-id", b"idempotency-key", b"traceparent", b"x-stainless-retry-count",
@@ -43,9 +46,10 @@ RETURNED: Final = frozenset(
     }
 )  # fmt: skip
 """The fields of an answer that observing reads."""
-_LOOK_ALIKES: Final = frozenset({b"content_length", b"transfer_encoding"})
-"""What becomes a framing field for a vendor that takes an underscore for a hyphen, as CGI does."""
-_LOOKED_AT: Final = HOP_BY_HOP | _FRAMING | _LOOK_ALIKES
+_FRAMING: Final = _OURS | {b"content_length", b"transfer_encoding"}
+"""With what becomes a framing field for a vendor that takes an underscore for a hyphen, as CGI does."""
+_WORDS: Final = {word: frozenset({word}) for word in (b"close", b"keep-alive")}
+"""What `Connection` nearly always says."""
 _NO_BODY: Final = frozenset({204, 304})
 
 
@@ -59,74 +63,86 @@ class Refused(Exception):  # noqa: N818 - what happened is the name
         super().__init__(why)
 
 
-@dataclass(slots=True)
 class Fields:
     """The field lines of one head: what is forwarded, and what decides about framing and connection."""
 
-    kept: list[bytes]
-    host_at: int
-    hosts: list[bytes]
-    lengths: list[bytes]
-    codings: list[bytes]
-    connection: frozenset[bytes]
-    upgrade: bool
-    noted: dict[bytes, bytes]
-    doubtful: bool = False
-    """Whether a field that decides about framing is written so that some readers take it and others do not."""
+    __slots__ = ("codings", "connection", "doubtful", "host_at", "hosts", "kept", "lengths", "noted", "upgrade")
 
+    def __init__(self, block: bytes, notable: frozenset[bytes]) -> None:
+        """Sort the lines of a recognised block.
 
-def _read_fields(block: bytes, noted: frozenset[bytes]) -> Fields:
-    """Sort the lines of a recognised block."""
-    found = Fields([], -1, [], [], [], frozenset(), False, {})
-    kept = found.kept
-    for line in block.split(b"\r\n")[:-1]:
-        name, _, value = line.partition(b":")
-        lower = name.lower()
-        if lower in _LOOKED_AT:
-            _look_at(found, lower, line, value.strip(b" \t"))
-            continue
-        if lower in noted and lower not in found.noted:
-            found.noted[lower] = value.strip(b" \t")
-        kept.append(line)
-    if len(found.connection) > 1 or found.connection - {b"close", b"keep-alive"}:
-        _drop_named(found)
-    return found
+        Raises:
+            Refused: `Connection` names a field that is not its to name.
 
+        """
+        kept: list[bytes] = []
+        noted: dict[bytes, bytes] = {}
+        self.kept, self.noted = kept, noted
+        self.hosts: list[bytes] = []
+        self.lengths: list[bytes] = []
+        self.codings: list[bytes] = []
+        self.connection: frozenset[bytes] = frozenset()
+        self.upgrade = False
+        self.host_at = -1
+        """The place of `Host` among the lines that are kept."""
+        self.doubtful = b"\t" in block and _TABBED.search(block) is not None
+        """Whether a field that decides about framing is written so that some readers take it and others do not."""
+        for line in block.split(b"\r\n")[:-1]:
+            name, _, value = line.partition(b":")
+            name = name.lower()
+            if name in HOP_BY_HOP:
+                self._hop(name, value)
+                continue
+            if name in notable:
+                if name not in noted:
+                    noted[name] = value.strip(b" \t")
+            elif name in _FRAMING:
+                self._frame(name, value.strip(b" \t"))
+            kept.append(line)
+        if self.connection and (len(self.connection) > 1 or not self.connection <= _WORDS.keys()):
+            self._drop_named()
 
-def _look_at(found: Fields, name: bytes, line: bytes, value: bytes) -> None:
-    if name in _FRAMING and b"\t" in line:
-        found.doubtful = True
-    match name:
-        case b"host":
-            found.hosts.append(value)
-            found.host_at = len(found.kept)
-        case b"content-length":
-            found.lengths.append(value)
-            found.kept.append(line)
-        case b"transfer-encoding":
-            found.codings.append(value)
-            found.kept.append(line)
-        case b"connection":
-            found.connection |= {token.strip(b" \t").lower() for token in value.split(b",")} - {b""}
-        case b"upgrade":
-            found.upgrade = True
-        case b"content_length" | b"transfer_encoding":
-            found.kept.append(line)
-            found.doubtful = True
-        case _:
-            pass  # hop by hop: not forwarded
+    def _hop(self, name: bytes, value: bytes) -> None:
+        """Know a field that ends here."""
+        if name == b"connection":
+            value = value.strip(b" \t").lower()
+            self.connection |= _WORDS.get(value) or {token.strip(b" \t") for token in value.split(b",")} - {b""}
+        elif name == b"upgrade":
+            self.upgrade = True
 
+    def _frame(self, name: bytes, value: bytes) -> None:
+        """Know a field that says where the message goes or ends, or that some would read so."""
+        if name == b"content-length":
+            self.lengths.append(value)
+        elif name == b"host":
+            self.hosts.append(value)
+            self.host_at = len(self.kept)
+        elif name == b"transfer-encoding":
+            self.codings.append(value)
+        else:
+            self.doubtful = True
 
-def _drop_named(found: Fields) -> None:
-    """Take out the fields that `Connection` names; framing cannot be taken out so."""
-    if found.connection & _FRAMING:
-        raise Refused(400, "Connection names a field that is not its to name")
-    before = found.kept[: max(found.host_at, 0)]
-    found.kept[:] = [line for line in found.kept if line.partition(b":")[0].lower() not in found.connection]
-    if found.host_at > 0:
-        found.host_at = sum(line.partition(b":")[0].lower() not in found.connection for line in before)
-    for name in found.connection:
-        found.noted.pop(name, None)
+    def _drop_named(self) -> None:
+        """Take out the fields that `Connection` names; framing cannot be taken out so."""
+        if self.connection & _OURS:
+            raise Refused(400, "Connection names a field that is not its to name")
+        self.drop(self.connection)
+        for name in self.connection:
+            self.noted.pop(name, None)
+
+    def drop(self, names: AbstractSet[bytes], keep: int = 0) -> None:
+        """Take out the lines with these names, but the first `keep` of them."""
+        left: list[bytes] = []
+        for line in self.kept:
+            name = line.partition(b":")[0].lower()
+            if name in names:
+                keep -= 1
+                if keep < 0:
+                    continue
+            if name == b"host":
+                self.host_at = len(left)
+            left.append(line)
+        self.kept[:] = left
 
 
 # ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -146,10 +162,8 @@ class RequestHead:
 
     def forwarded(self, target: bytes, authority: bytes) -> bytes:
         """Return the head as it is sent to a vendor."""
-        kept = self._kept
-        at = self._host_at
-        line = self.method + b" " + target + b" HTTP/1.1"
-        return b"\r\n".join([line, *kept[:at], b"Host: " + authority, *kept[at:], b"", b""])
+        self._kept[self._host_at] = b"Host: " + authority
+        return b"%b %b HTTP/1.1\r\n%b\r\n\r\n" % (self.method, target, b"\r\n".join(self._kept))
 
 
 def read_request(head: bytes) -> RequestHead:
@@ -163,7 +177,7 @@ def read_request(head: bytes) -> RequestHead:
     if found is None:
         raise _why_not(head)
     method, target, minor, block = found.groups()
-    fields = _read_fields(block, NOTED)
+    fields = Fields(block, NOTED)
     if method == b"CONNECT":
         raise _why_not(head)
     if fields.upgrade:
@@ -190,10 +204,15 @@ def _request_framing(fields: Fields, minor: bytes) -> Framing | None:
         return Chunked(extensions=False)
     if not fields.lengths:
         return None
-    if len(fields.lengths) > 1 or _PLAIN_LENGTH.fullmatch(fields.lengths[0]) is None:
+    text = fields.lengths[0]
+    if len(fields.lengths) > 1 or not _is_number(text) or (text[0] == _ZERO and len(text) > 1):
         raise Refused(400, "Content-Length is one number")
-    length = int(fields.lengths[0])
+    length = int(text)
     return Length(length) if length else None
+
+
+def _is_number(text: bytes) -> bool:
+    return text.isdigit() and len(text) <= _MOST_DIGITS  # of bytes, ASCII's digits alone are digits
 
 
 def may_be_head(begun: bytes) -> bool:
@@ -223,7 +242,7 @@ class AnswerHead:
     keep_alive: bool
     noted: dict[bytes, bytes]
     _line: bytes
-    _kept: list[bytes]
+    _fields: Fields
 
     def forwarded(self, *, closing: bool, unpacked: bool = False) -> bytes:
         """Return the head as it is sent to the client.
@@ -233,9 +252,10 @@ class AnswerHead:
             unpacked: whether chunks are unpacked on the way, for a client of HTTP/1.0.
 
         """
-        kept = [line for line in self._kept if line.partition(b":")[0].lower() not in _CHUNKED_ONLY] if unpacked else self._kept
+        if unpacked:
+            self._fields.drop(_CHUNKED_ONLY)
         ending = (b"Connection: close", b"", b"") if closing else (b"", b"")
-        return b"\r\n".join([self._line, *kept, *ending])
+        return b"\r\n".join((self._line, *self._fields.kept, *ending))
 
 
 _CHUNKED_ONLY: Final = frozenset({b"transfer-encoding", b"trailer"})
@@ -257,47 +277,33 @@ def read_answer(head: bytes, method: bytes) -> AnswerHead:
         raise Refused(502, "what the vendor sent is no head of an HTTP/1.1 answer")
     line, minor, code, block = found.groups()
     status = int(code)
-    fields = _read_fields(block, RETURNED)
-    if fields.hosts:
-        fields.kept.insert(fields.host_at, b"Host: " + fields.hosts[0])
+    fields = Fields(block, RETURNED)
     framing = _answer_framing(fields, status, method)
     keep_alive = minor == b"1" and b"close" not in fields.connection and not isinstance(framing, UntilClose)
     if fields.codings and fields.lengths:
         keep_alive = False
-    return AnswerHead(status, framing, keep_alive, fields.noted, line, fields.kept)
+    return AnswerHead(status, framing, keep_alive, fields.noted, line, fields)
 
 
 def _answer_framing(fields: Fields, status: int, method: bytes) -> Framing | None:
     """Return how the body ends (RFC 9112 §6.3); a coding wins over a length, which is then not forwarded."""
     if status == 101:
         raise Refused(502, "the vendor switched to a protocol that nobody asked for")
-    lengths = set(fields.lengths) if fields.lengths else ()
-    if len(lengths) > 1 or any(_LENGTH.fullmatch(length) is None for length in lengths):
+    lengths, codings = fields.lengths, fields.codings
+    if lengths and (not _is_number(lengths[0]) or (len(lengths) > 1 and len(set(lengths)) > 1)):
         raise Refused(502, "the vendor gave no single Content-Length")
-    if len(fields.lengths) > 1 or (fields.codings and lengths):
-        _drop(fields, b"content-length", keep=0 if fields.codings else 1)
-    if fields.codings and (len(fields.codings) > 1 or fields.codings[0].lower() != b"chunked"):
+    if len(lengths) > 1 or (codings and lengths):
+        fields.drop({b"content-length"}, keep=0 if codings else 1)
+    if codings and (len(codings) > 1 or codings[0].lower() != b"chunked"):
         raise Refused(502, "the vendor used a transfer coding that is not carried")
     if method == b"HEAD" or status < 200 or status in _NO_BODY:
         return None
-    if fields.codings:
+    if codings:
         return Chunked(extensions=True)
     if lengths:
-        length = int(fields.lengths[0])
+        length = int(lengths[0])
         return Length(length) if length else None
     return UntilClose()
-
-
-def _drop(fields: Fields, name: bytes, *, keep: int) -> None:
-    """Keep the first `keep` lines of a field."""
-    left: list[bytes] = []
-    for line in fields.kept:
-        if line.partition(b":")[0].lower() == name:
-            keep -= 1
-            if keep < 0:
-                continue
-        left.append(line)
-    fields.kept[:] = left
 
 
 # ── our own answers ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -19,7 +20,7 @@ from slaguard.providers.bodies import Body as Unpacked
 from slaguard.providers.reading import NotJson, as_object, as_text, parse_json
 from slaguard.providers.sse import events
 from slaguard.redact import SECRET
-from slaguard.sidecar.answer import Dialect, dialect_of, text_of
+from slaguard.sidecar.answer import Dialect, dialect_of, object_of, text_of
 from slaguard.sidecar.body import dechunk
 from slaguard.sidecar.wire import TOO_LARGE, Packed
 
@@ -28,6 +29,8 @@ UNREADABLE: Final = "unreadable"
 MOST_PARTS: Final = 100_000
 """Values, names and events of one call's bodies: more cannot be told from an attack, and takes its time."""
 _LOOK_EVERY: Final = 32
+_SHORT: Final = 64
+_MOST_KNOWN: Final = 4096
 _MOST_PAIRS: Final = 10_000
 _DEEPEST: Final = 48
 _MOST_LAYERS: Final = 4
@@ -40,6 +43,12 @@ Redact = Callable[[str], str]
 
 class NotKept(Exception):  # noqa: N818 - what happened is the name
     """A body cannot be kept; the text says why, in one word."""
+
+
+def remembering(redact: Redact) -> Redact:
+    """Return the redactor with a memory for short texts: names, roles and models come again in every body."""
+    known = lru_cache(maxsize=_MOST_KNOWN)(redact)
+    return lambda text: known(text) if len(text) <= _SHORT else redact(text)
 
 
 class Bounded:
@@ -171,10 +180,7 @@ def _stream(data: bytes, bounded: Bounded) -> dict[str, Any]:
 def _objects(data: bytes, bounded: Bounded) -> Iterator[dict[str, Any]]:
     for event in events(data):
         bounded.count()
-        try:
-            yield as_object(parse_json(event.data))
-        except NotJson:
-            continue
+        yield object_of(event.data)
 
 
 def _named(value: dict[str, Any]) -> dict[str, Any]:

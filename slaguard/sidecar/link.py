@@ -136,16 +136,16 @@ class Link:
     # ── the data path ───────────────────────────────────────────────────────────────────────────────────────────────
     def began(self, call: Call) -> None:
         """Count a call and draw whether its bodies are kept (a `Watcher`)."""
-        self._safely(self._begin, call)
+        try:
+            self._begin(call)
+        except Exception as error:  # noqa: BLE001 - where observing ends: whatever is wrong with it, the call goes on
+            self._could_not(call, error)
 
     def ended(self, call: Call) -> None:
         """Pack a call for the recorder (a `Watcher`)."""
-        self._safely(self._end, call)
-
-    def _safely(self, step: Callable[[Call], None], call: Call) -> None:
         try:
-            step(call)
-        except Exception as error:  # noqa: BLE001 - where observing ends: whatever is wrong with it, the call goes on
+            self._end(call)
+        except Exception as error:  # noqa: BLE001 - as above
             self._could_not(call, error)
 
     def _begin(self, call: Call) -> None:

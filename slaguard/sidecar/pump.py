@@ -175,7 +175,8 @@ class Pump:
         self._open -= 1
         assert call.ended is not None  # noqa: S101 - it is over
         self._ended[call.ended] += 1
-        self._is_quiet()
+        if self.is_draining:
+            self._is_quiet()
         self.watcher.ended(call)
 
     def keep(self, task: asyncio.Task[None]) -> None:

@@ -26,7 +26,7 @@ from slaguard.ledger.rowlog import RowLog
 from slaguard.records import Instant, TrafficTally
 from slaguard.redact import Redactor
 from slaguard.sidecar import wire
-from slaguard.sidecar.kept import NotKept, payload
+from slaguard.sidecar.kept import NotKept, payload, remembering
 from slaguard.sidecar.minutes import Tallied
 from slaguard.sidecar.readings import VIA, Reader, Row
 from slaguard.sidecar.sealing import Sealing
@@ -193,6 +193,7 @@ class Recorder:
         self._line = line
         self._clock = clock
         self._redact = Redactor()
+        self._redact_part = remembering(self._redact)
         self._reader = Reader(self._redact, setup.key)
         self._told = time.monotonic()
         self._patience: dict[str, float] = {}
@@ -251,7 +252,7 @@ class Recorder:
         question, answer = cast("tuple[bytes, bytes]", packed.kept)
         try:
             batch.payloads[place] = payload(
-                packed, question, answer, limit=self._setup.largest_body, redact=self._redact,
+                packed, question, answer, limit=self._setup.largest_body, redact=self._redact_part,
                 is_over=lambda: time.thread_time() > until,
             )  # fmt: skip
         except NotKept as why:

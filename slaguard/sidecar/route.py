@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Final
 
 from slaguard.providers.addresses import AddressPolicy
 
+Origin = tuple[bool | str | int, ...]
+"""What connections are pooled by: TLS, address, port, and which addresses its name may lead to."""
 _AFTER_PREFIX: Final = frozenset(b"/?")
 
 
@@ -15,7 +17,7 @@ _AFTER_PREFIX: Final = frozenset(b"/?")
 class Upstream:
     """One vendor address that requests are passed to. Times in milliseconds.
 
-    `origin` is scheme, host and port; `authority` what stands in `Host`. `prefix` is taken off the target (`/other`; empty:
+    `authority` is what stands in `Host`. `prefix` is taken off the target (`/other`; empty:
     none) and `base` put before it (`/api`; empty: none). `host`: the name (without port) by which it is asked; None: any.
     `silence_ms`: how long the vendor may send nothing.
     """
@@ -33,11 +35,11 @@ class Upstream:
     region: str | None = None
     connect_ms: int = 10_000
     silence_ms: int = 900_000
+    origin: Origin = field(init=False, repr=False, compare=False)
 
-    @property
-    def origin(self) -> tuple[bool, str, int, AddressPolicy]:
-        """Return what connections are pooled by."""
-        return self.tls, self.address, self.port, self.policy
+    def __post_init__(self) -> None:
+        """Put together, once, what connections are pooled by."""
+        object.__setattr__(self, "origin", (self.tls, self.address, self.port, *astuple(self.policy)))
 
 
 class Routes:

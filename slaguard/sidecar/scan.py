@@ -35,6 +35,7 @@ _FINGERPRINT: Final = re.compile(rb'"system_fingerprint"\s*:\s*"([^"\\]{1,512})"
 _CHUNK_ENDS: Final = re.compile(rb"\r\n[0-9A-Fa-f]{1,8}\r\n")
 _HALF_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{0,8}\r?\n(?=data:|event:)")
 """The rest of a chunk's size, with which a piece of a body can begin."""
+_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
 MOST_COUNT: Final = 10**15
 """No count of tokens is larger; a number that is, is none."""
@@ -94,10 +95,10 @@ def seen(size: int, first: bytes, last: bytes, chunked: bool, coding: bytes) -> 
     if surplus < 0:
         if packed:
             return UNREADABLE
-        return Seen(dechunk(first)[0], _without_chunks(last), False) if chunked else Seen(first, last, False)
+        return Seen(unchunked(first), _without_chunks(last), False) if chunked else Seen(first, last, False)
     raw = first + last[surplus:] if last else first
     if chunked:
-        raw = _single_chunk(raw) or dechunk(raw)[0]
+        raw = unchunked(raw)
     if packed:
         return _unpacked(raw, coding)
     return Seen(raw, raw, True)
@@ -107,14 +108,18 @@ NOTHING: Final = Seen(b"", b"", True)
 UNREADABLE: Final = Seen(b"", b"", False)
 
 
-def _single_chunk(raw: bytes) -> bytes | None:
-    """Return what is in a body of one chunk, as most servers send short answers."""
-    end = raw.find(b"\r\n", 0, 16) + 2
-    if end > 2 and raw.endswith(_LAST_CHUNK):
-        held = raw[end : -len(_LAST_CHUNK)]
-        if raw[: end - 2].lower().lstrip(b"0") == b"%x" % len(held):
-            return held
-    return None
+def unchunked(raw: bytes) -> bytes:
+    """Return what the chunks of the beginning of a body hold, quickly where no chunk holds a CRLF, as `dechunk` has it.
+
+    Then sizes and contents take turns between all CRLF; of the last of them a part may be missing.
+    """
+    parts = raw.split(b"\r\n")
+    sizes, held = parts[0::2], parts[1::2]
+    cut = held.pop() if len(sizes) == len(held) else b""
+    is_plain = [b"%x" % len(one) for one in held] == sizes[: len(held)] and all(held if cut else held[:-1])
+    if not is_plain or (cut and not (_SIZE.fullmatch(sizes[-1]) and int(sizes[-1], 16) >= len(cut))):
+        return dechunk(raw)[0]
+    return b"".join([*held, cut])
 
 
 def _without_chunks(tail: bytes) -> bytes:

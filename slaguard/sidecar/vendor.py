@@ -10,10 +10,8 @@ import asyncio
 import select
 from typing import Final, Protocol, cast
 
-from slaguard.providers.addresses import AddressPolicy
+from slaguard.sidecar.route import Origin
 
-Origin = tuple[bool, str, int, AddressPolicy]
-"""What connections are pooled by: TLS, address, port, and which addresses its name may lead to."""
 _MOST_IDLE: Final = 128
 
 

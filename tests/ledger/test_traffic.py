@@ -131,3 +131,21 @@ def test_a_row_that_is_no_observation_is_refused_and_nothing_of_its_batch_is_kep
 def test_payloads_are_one_for_each_row(tmp_path: Path) -> None:
     with RowLog.open(tmp_path, clock=Watch()) as log, pytest.raises(LedgerError, match="2 records came with 1 payloads"):
         log.append_observations([usual(1), usual(2)], [None])
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 250])
+def test_many_rows_in_one_commit_are_kept_as_one_by_one(tmp_path: Path, count: int) -> None:
+    rows = [usual(i, recorded_at=START + i) for i in range(count)]
+    for name, batches in (("once", [rows]), ("singly", [[row] for row in rows])):
+        with RowLog.open(tmp_path / name, clock=Watch(), entropy=lambda n: b"k" * n) as log:
+            for batch in batches:
+                log.append_observations(batch)
+    assert rows_of(tmp_path / "once") == rows_of(tmp_path / "singly")
+    assert keys(tmp_path / "once") == keys(tmp_path / "singly")
+
+
+def test_of_many_rows_in_one_commit_those_that_come_again_count_once(tmp_path: Path) -> None:
+    with RowLog.open(tmp_path, clock=Watch()) as log:
+        log.append_observations([usual(i) for i in range(150)])
+        ack = log.append_observations([usual(i) for i in range(100, 350)])
+        assert (ack.first_seq, ack.last_seq, ack.new, ack.repeated) == (151, 350, 200, 50)

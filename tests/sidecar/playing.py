@@ -71,7 +71,7 @@ def call_differences(case: Case, call: Call) -> Iterator[str]:
     if call.http_status != want.status:
         yield f"the call says status {call.http_status}, not {want.status}"
     if call.answer.size != len(want.body):
-        yield f"the call says an answer of {call.answer.size} bytes, not {len(want.body)}"
+        yield f"the call says an answer of {call.answer.size} bytes, not {len(want.body)} ({call.ended}, {call.detail})"
     if not case.prefix_is_enough and call.question.size != len(case.sent.partition(HEAD_END)[2]):
         yield f"the call says a question of {call.question.size} bytes"
 
@@ -138,6 +138,8 @@ class Stage:
         for token, case in self.played.items():
             call = by_token.get(token)
             self._note(case, ["no call was told of"] if call is None else call_differences(case, call))
+        if self.troubles:  # a script that ended early looks like an answer that was cut on the way
+            self.troubles += [f"the vendor itself: {trouble!r}" for trouble in self.vendor.troubles]
 
     def _note(self, case: Case, differences: Iterable[str]) -> None:
         self.troubles += [f"case {case.token} ({case.kind}): {difference}" for difference in differences]
