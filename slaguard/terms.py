@@ -85,10 +85,16 @@ class Attribution(StrEnum):
 
 
 class Source(StrEnum):
-    """What an Observation is: our question, or the customer's own call."""
+    """What a figure is made of: our questions, the customer's own calls, or outages that somebody states."""
 
     PROBE = "probe"
     TRAFFIC = "traffic"
+    INCIDENT = "incident"
+    """No record of a call is of this source: it is for rules over Incidents."""
+
+
+OF_CALLS: Final = (Source.PROBE, Source.TRAFFIC)
+"""The sources of which a record of a call can be."""
 
 
 class Verdict(StrEnum):
@@ -116,8 +122,10 @@ class Reason(StrEnum):
     NO_CLOCK = "NO_CLOCK"
     LABELS_PENDING = "LABELS_PENDING"
     UNGRADED = "UNGRADED"
+    NEEDS_STATISTICS = "NEEDS_STATISTICS"
     NOT_OBSERVABLE = "NOT_OBSERVABLE"
     CONTESTED_EXCLUSION = "CONTESTED_EXCLUSION"
+    READING_DEPENDENT = "READING_DEPENDENT"
     BREACHING_TO_DATE = "BREACHING_TO_DATE"
     AT_RISK = "AT_RISK"
     WITHIN_TO_DATE = "WITHIN_TO_DATE"
@@ -137,8 +145,10 @@ REASONS: Final[dict[Reason, str]] = {
     Reason.NO_CLOCK: "the records carry no time of their own, and this rule needs one",
     Reason.LABELS_PENDING: "answers still wait for a grade",
     Reason.UNGRADED: "answers were not graded, and how they would be graded decides",
+    Reason.NEEDS_STATISTICS: "a comparison of two shares, which this version counts and does not decide",
     Reason.NOT_OBSERVABLE: "the time not watched decides",
     Reason.CONTESTED_EXCLUSION: "an exclusion that is in dispute decides",
+    Reason.READING_DEPENDENT: "the clause can be read in several ways, and the verdict is not the same under all of them",
     Reason.BREACHING_TO_DATE: "over the limit so far; later traffic can still dilute it",
     Reason.AT_RISK: "the figure so far is over the limit, not certified",
     Reason.WITHIN_TO_DATE: "within the limit so far",

@@ -23,6 +23,14 @@ OVER: Final = frozenset({Reason.BREACHING_TO_DATE, Reason.AT_RISK, Reason.ERROR_
 """Reasons that say of an open period that its figure is over the limit."""
 
 
+_UNITS: Final = {
+    "ratio": ("ratio", Fraction(1)),
+    "ms": ("seconds", Fraction(1, 1000)),
+    "tok/s": ("tokens_per_second", Fraction(1)),
+}
+"""The name of a result's unit in metrics, and how much of it one is."""
+
+
 def families(snapshot: Snapshot) -> tuple[Family, ...]:
     """Return everything there is to expose."""
     gathered = Gathered()
@@ -100,7 +108,7 @@ def _breaching(standing: Standing, result: ObjectiveResult) -> bool | None:
 
 def _figures(standing: Standing, result: ObjectiveResult) -> Iterator[tuple[str, float | None]]:
     """Yield the figure, its bounds and its target under the names of its unit."""
-    unit, scale = ("seconds", Fraction(1, 1000)) if result.unit == "ms" else ("ratio", Fraction(1))
+    unit, scale = _UNITS[result.unit]
     estimate = result.estimate
     yield f"measurement_{unit}", None if estimate.value is None else float(estimate.value * scale)
     yield f"measurement_low_{unit}", None if estimate.low is None else float_below(estimate.low * scale)

@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from math import floor
 from pathlib import Path
 from types import MappingProxyType
@@ -21,19 +22,19 @@ from slaguard.agent.traffic import Traffic
 from slaguard.errors import ConfigError
 from slaguard.evaluation.breach import FORFEITING, open_claim
 from slaguard.evaluation.deadlines import due
+from slaguard.evaluation.lookback import looks_back
 from slaguard.evaluation.result import Evaluation
 from slaguard.evaluation.snapshot import Standing, Which
 from slaguard.ledger.fingerprint import fingerprint
-from slaguard.ledger.judge import judge, opened
+from slaguard.ledger.judge import earlier, judge, opened
 from slaguard.ledger.schema import ROWS_NAME
 from slaguard.ledger.store import ColumnStore
 from slaguard.ledger.writers import folders
 from slaguard.records import NS
-from slaguard.spec.labels import Label, parse_period
 from slaguard.spec.load import Loaded
 from slaguard.spec.model import Agreement
 from slaguard.spec.period import ResolvedPeriod
-from slaguard.spec.resolve import last_closed, resolve
+from slaguard.spec.resolve import last_closed, own_period, periods_before, resolve
 from slaguard.spec.zones import local_day, zone
 
 MINUTE: Final = 60 * NS
@@ -48,10 +49,7 @@ Asked = Mapping[str, AbstractSet[str]]
 # ── periods ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def open_period(agreement: Agreement, now: int) -> ResolvedPeriod | None:
     """Return the Agreement's own period that `now` (UTC nanoseconds) lies in; None while it is not in force."""
-    day = local_day(now, zone(agreement.time_zone))
-    if day < agreement.effective or (agreement.expires is not None and day > agreement.expires):
-        return None
-    return resolve(agreement, str(Label.around(day, agreement.period)))
+    return own_period(agreement, local_day(now, zone(agreement.time_zone)))
 
 
 def closed_period(agreement: Agreement, now: int) -> ResolvedPeriod | None:
@@ -65,15 +63,7 @@ def closed_period(agreement: Agreement, now: int) -> ResolvedPeriod | None:
 
 def earlier_periods(agreement: Agreement, closed: ResolvedPeriod, now: int) -> Iterator[ResolvedPeriod]:
     """Yield the own periods before `closed` that may still be claimed, as far as the contract alone tells; the latest first."""
-    label = parse_period(closed.label)
-    for _ in range(MOST_EARLIER):
-        if not isinstance(label, Label) or label.first <= agreement.effective:
-            return
-        label = label.before
-        try:
-            period = resolve(agreement, str(label))
-        except ConfigError:  # a day that the clock skipped
-            continue
+    for period in islice(periods_before(agreement, closed.label), MOST_EARLIER):
         if not _may_be_claimed(agreement, period, now):
             return
         yield period
@@ -83,7 +73,7 @@ def _may_be_claimed(agreement: Agreement, period: ResolvedPeriod, now: int) -> b
     """Tell whether a deadline of a claim is ahead, or not known before the records are read."""
     claim = agreement.claim
     terms = [d for d in claim.deadlines if d.type in FORFEITING] if claim is not None else []
-    if claim is None or not terms or not any(o.credits for o in agreement.objectives):
+    if claim is None or not terms or not any(o.is_priced for o in agreement.objectives):
         return False
     passed = [d.anchor == "period_end" and (due(d, period, (), now).due_ns or 0) <= now for d in terms]
     return not (any(passed) if claim.forfeits else all(passed))
@@ -155,6 +145,7 @@ class Keeper:
         self._asked = asked
         self._ledger, self._partials = ledger, partials
         self._kept: dict[_Name, _Kept] = {}
+        self._looked: dict[_Name, tuple[object, tuple[Evaluation, ...]]] = {}
         self._events = _Events()
         self._traffic = Traffic()
         self._shown: Mapping[Series, tuple[int, int]] = {}
@@ -163,6 +154,20 @@ class Keeper:
     def replace(self, agreements: Held, asked: Asked = MappingProxyType({})) -> None:
         """Judge these Agreements from the next call on; what did not change is kept, and the counters go on."""
         self._agreements, self._asked = tuple(agreements), asked
+
+    def _earlier(self, store: ColumnStore, task: _Task, as_of: int) -> tuple[Evaluation, ...]:
+        """Return the earlier periods that money and rights of a closed one look back at, judged once a day and on new Facts.
+
+        An open period is judged by itself: nothing is claimed of it, and it is judged every minute.
+        """
+        if task.which is Which.CURRENT or not looks_back(task.loaded.agreement):
+            return ()
+        known = task.loaded.spec_sha256, knowledge(task.loaded.agreement, task.period, as_of), store.facts(as_of)
+        kept = self._looked.get(task.name)
+        if kept is None or kept[0] != known:
+            kept = known, earlier(store, task.loaded.agreement, task.period, as_of, task.loaded.spec_sha256)
+            self._looked[task.name] = kept
+        return kept[1]
 
     @property
     def failures(self) -> Mapping[str, str]:
@@ -207,7 +212,7 @@ class Keeper:
                     continue
                 store = store or stack.enter_context(opened(self._ledger, partials=self._partials))
                 try:
-                    kept[task.name] = _Kept(made_from, _judged(store, task, as_of))
+                    kept[task.name] = _Kept(made_from, _judged(store, task, as_of, self._earlier(store, task, as_of)))
                 except _FAULTS as error:
                     failures[task.loaded.agreement.name] = _why(task, error)
             if store is not None:
@@ -215,6 +220,7 @@ class Keeper:
                 agreements = [loaded.agreement for _, loaded in self._agreements]
                 self._traffic.look(store, agreements, as_of, asked=self._asked, copied=copied)
         self._kept, self._failures = kept, failures
+        self._looked = {name: looked for name, looked in self._looked.items() if name in kept}
         self._shown = self._events.counted(
             [one.standing for one in kept.values() if one.standing.which is not Which.EARLIER],
             [task for task in tasks if task.which is not Which.EARLIER],
@@ -246,9 +252,18 @@ def _made_from(task: _Task, state: str | None, as_of: int) -> tuple[object, ...]
     return task.loaded.spec_sha256, task.period, state, knowledge(task.loaded.agreement, task.period, as_of)
 
 
-def _judged(store: ColumnStore, task: _Task, as_of: int) -> Standing:
+def _judged(store: ColumnStore, task: _Task, as_of: int, before: tuple[Evaluation, ...]) -> Standing:
     agreement = task.loaded.agreement
-    done = judge(store, agreement, task.period, as_of, spec_sha256=task.loaded.spec_sha256)
+    loaded = task.loaded
+    done = judge(
+        store,
+        agreement,
+        task.period,
+        as_of,
+        spec_sha256=loaded.spec_sha256,
+        unconfirmed=loaded.unconfirmed,
+        history=() if task.which is Which.CURRENT else before,
+    )
     return Standing(agreement, task.period, task.which, done.evaluation)
 
 

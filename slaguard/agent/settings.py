@@ -106,4 +106,5 @@ def _limits(agreement: Agreement) -> Iterator[Quantity]:
             yield from (step.edge for step in objective.credits)
         elif isinstance(objective.indicator, RequestAttainment):
             within = objective.indicator.within
-            yield Quantity(Fraction(within.bound.value), within.unit)
+            if within is not None:
+                yield Quantity(Fraction(within.bound.value), within.unit)

@@ -14,11 +14,11 @@ from typing import Final
 from slaguard.agent.secret import period_seed, slot_tag
 from slaguard.probes.plan import ProbePlan, Slot
 from slaguard.records import NS, NS_PER_MS
-from slaguard.spec.labels import LAST_YEAR, Label
+from slaguard.spec.calendar import PeriodUnit, is_rolling
 from slaguard.spec.model import Agreement
 from slaguard.spec.period import ResolvedPeriod
-from slaguard.spec.resolve import resolve
-from slaguard.spec.zones import local_day, midnight, zone
+from slaguard.spec.resolve import own_periods as resolved_periods
+from slaguard.spec.zones import local_day, zone
 
 HOUR_NS: Final = 3600 * NS
 
@@ -29,14 +29,14 @@ def end_of_hour(now: int) -> int:
 
 
 def own_periods(agreement: Agreement, since: int) -> Iterator[ResolvedPeriod]:
-    """Yield the Agreement's own periods from the one that `since` lies in (UTC nanoseconds), or its first one."""
-    where = zone(agreement.time_zone)
-    day = max(local_day(since, where), agreement.effective)
-    label = Label.around(day, agreement.period)
-    while label.first.year <= LAST_YEAR and (agreement.expires is None or label.first <= agreement.expires):
-        if midnight(label.first, where) < midnight(label.after, where):  # some clocks have skipped a day
-            yield resolve(agreement, str(label))
-        label = label.next
+    """Yield the Agreement's own periods from the one that `since` lies in (UTC nanoseconds), or its first one.
+
+    Rolling windows overlap, and a question is asked once: their plan goes by the day.
+    """
+    day = local_day(since, zone(agreement.time_zone))
+    if is_rolling(agreement.period):
+        agreement = agreement.model_copy(update={"period": PeriodUnit.DAY, "first_period": None, "last_period": None})
+    yield from resolved_periods(agreement, day)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ VERBS: Final[dict[str, str]] = {
     "record": "slaguard.cli.record",
     "probe": "slaguard.cli.probe",
     "evaluate": "slaguard.cli.evaluate",
+    "simulate": "slaguard.cli.simulate",
     "report": "slaguard.cli.report",
     "run": "slaguard.cli.run_",
     "serve": "slaguard.cli.serve",

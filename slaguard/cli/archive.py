@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
@@ -29,8 +29,8 @@ from slaguard.spec.labels import FIRST_YEAR, LAST_YEAR, Label
 from slaguard.spec.load import Loaded, load
 from slaguard.spec.model import Agreement
 from slaguard.spec.period import ResolvedPeriod
-from slaguard.spec.resolve import last_closed, resolve
-from slaguard.spec.zones import local_day, midnight, zone
+from slaguard.spec.resolve import last_closed, own_periods, resolve
+from slaguard.spec.zones import local_day, zone
 
 MOST_PERIODS: Final = 36
 """Of one Agreement in one request."""
@@ -203,23 +203,17 @@ def _own_periods(agreement: Agreement, days: tuple[date, date], now: int) -> lis
     first = max(days[0], agreement.effective, date(FIRST_YEAR, 1, 1))
     last = min(days[1], today, agreement.expires or today, date(LAST_YEAR, 12, 31))
     found: list[ResolvedPeriod] = []
-    for label in _labels(agreement, first, last):
+    if first > last:
+        return found
+    for period in own_periods(agreement, first, last):
         if len(found) == MOST_PERIODS:
             unit = agreement.period.value
             raise ConfigError(
                 f"from {days[0]} to {days[1]}: {agreement.name} has more than {MOST_PERIODS} periods (one a {unit}) there\n"
                 f"    ask for at most {MOST_PERIODS} at a time"
             )
-        if midnight(label.first, where) < midnight(label.after, where):  # a day that the clock skipped is no period
-            found.append(resolve(agreement, str(label)))
+        found.append(period)
     return found
-
-
-def _labels(agreement: Agreement, first: date, last: date) -> Iterator[Label]:
-    label = Label.around(first, agreement.period)
-    while first <= last and label.first <= last:
-        yield label
-        label = label.next
 
 
 def _no_claim(agreement: Agreement, period: ResolvedPeriod, now: int) -> str:
@@ -227,4 +221,5 @@ def _no_claim(agreement: Agreement, period: ResolvedPeriod, now: int) -> str:
     if period.own:
         return f"{period.label}: E-PERIOD  this period has not begun\n    ask for one that has"
     current = Label.around(local_day(now, zone(agreement.time_zone)), agreement.period)
-    return f"{period.label}: E-PERIOD  only a {unit} of the Agreement makes a claim\n    name one of its own: {current.before}"
+    mend = f"name one of its own: {current.before}"
+    return f"{period.label}: E-PERIOD  only a {unit} of the Agreement makes a claim\n    {mend}"

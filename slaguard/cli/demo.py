@@ -23,7 +23,7 @@ from slaguard.cli.gather import Gathered, RecordSource, gather
 from slaguard.cli.pack import claim_inputs
 from slaguard.cli.text import demo_table, period_words
 from slaguard.errors import ConfigError
-from slaguard.evaluation.result import parse_rfc3339
+from slaguard.evaluation.parts import parse_rfc3339
 from slaguard.files import atomic_write
 from slaguard.reports.inputs import Note
 from slaguard.reports.pack import write_claim_pack

@@ -13,7 +13,8 @@ import typer
 
 from slaguard.errors import ConfigError, RecordsError
 from slaguard.evaluation.demands import Demands
-from slaguard.evaluation.result import Evaluation, parse_rfc3339
+from slaguard.evaluation.parts import parse_rfc3339
+from slaguard.evaluation.result import Evaluation
 from slaguard.imports.facts import read_facts
 from slaguard.ledger.judge import MEMORY, judge
 from slaguard.ledger.read import open_store
@@ -22,6 +23,7 @@ from slaguard.records import Clock, Evidence, Fact, Incident
 from slaguard.spec.load import Loaded, load
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.spec.resolve import last_closed, resolve
+from slaguard.terms import Source
 
 FIRST_NS: Final = 631_152_000 * 10**9
 LAST_NS: Final = 7_258_118_400 * 10**9
@@ -130,13 +132,36 @@ def gathered(
     """
     documents = [*store.facts(as_of), *store.incidents(as_of), *entered]
     done = judge(
-        store, loaded.agreement, period, as_of, spec_sha256=loaded.spec_sha256, documents=documents, notes=notes
+        store, loaded.agreement, period, as_of, spec_sha256=loaded.spec_sha256, documents=documents, notes=notes,
+        unconfirmed=loaded.unconfirmed,
     )  # fmt: skip
     evidence = done.evidence
     return Gathered(loaded, period, done.demands, evidence, done.evaluation, evidence.facts, evidence.incidents, store)
 
 
+def _stated_alone(loaded: Loaded) -> bool:
+    """Tell whether every promise is about outages that somebody states, so that no record of a call is needed."""
+    return all(one.source == (Source.INCIDENT,) for one in loaded.agreement.objectives)
+
+
 def _store(source: RecordSource, loaded: Loaded) -> tuple[ColumnStore, Sequence[str]]:
+    if source.ledger is None and not source.records and source.facts is not None and _stated_alone(loaded):
+        return ColumnStore(memory_limit=MEMORY), ()
+    return open_records(source, loaded.agreement.vendor)
+
+
+def open_records(source: RecordSource, vendor: str) -> tuple[ColumnStore, Sequence[str]]:
+    """Return the records and what a reader must know of how they were read.
+
+    Args:
+        source: where the records come from; its facts are not read.
+        vendor: who was called, where the records do not say.
+
+    Raises:
+        ConfigError: both or neither of ledger and records.
+        RecordsError, LedgerError: the records cannot be read.
+
+    """
     if (source.ledger is None) == (not source.records):
         msg = "name where the records are: --ledger DIR, or --records FILE"
         raise ConfigError(msg)
@@ -152,7 +177,7 @@ def _store(source: RecordSource, loaded: Loaded) -> tuple[ColumnStore, Sequence[
         source.mapping or AUTO,
         store,
         covers=source.covers,
-        vendor=loaded.agreement.vendor,
+        vendor=vendor,
         options=options,
     )
     if not report.observations and not report.rows:

@@ -11,8 +11,9 @@ import pandas as pd
 
 import slaguard
 from slaguard.cli.gather import Gathered
-from slaguard.evaluation.requirements import Question, questions
+from slaguard.evaluation.requirements import Question, asked
 from slaguard.evaluation.result import ObjectiveResult
+from slaguard.evaluation.sift import taken_out
 from slaguard.evaluation.treatment import excluded_intervals, treatment
 from slaguard.probes.golden import load_golden
 from slaguard.records import Adjudication, Coverage, Observation, ProbeMissed, ProbePlanned, Score, Span, TrafficTally
@@ -20,6 +21,7 @@ from slaguard.reports.beside import files_beside
 from slaguard.reports.inputs import ClaimInputs, Companion, Note, counts_column
 from slaguard.reports.pack import PAGE, pack_files
 from slaguard.spec.reading import read_text
+from slaguard.terms import Source
 
 COLUMNS = tuple(f.name for f in fields(Observation))
 NOT_IN_SCOPE = "not in scope"
@@ -112,15 +114,19 @@ def _cell(value: Any) -> Any:
 def _answered(gathered: Gathered) -> Iterator[tuple[Question, ObjectiveResult]]:
     """Yield every row of the result with the question it answers: both stand in the Agreement's order."""
     evaluation = gathered.evaluation
-    asked = questions(gathered.loaded.agreement, gathered.period, gathered.evidence.facts, evaluation.as_of)
-    yield from zip(asked, evaluation.objectives, strict=True)
+    rows = asked(gathered.loaded.agreement, gathered.period, gathered.evidence.facts, evaluation.as_of)
+    for row, result in zip(rows, evaluation.objectives, strict=True):
+        yield next(question for version, question in row if version.id == (result.reading or "")), result
 
 
 def _words(gathered: Gathered, question: Question, result: ObjectiveResult) -> Mapping[str, str]:
     """Return how each record of the period counts for one row, by its id."""
+    if result.source is Source.INCIDENT:
+        return {}  # no record of a call counts for it
     counts = next(c for c in question.counts if c.source is result.source)
     rows = gathered.store.rows(counts)
     columns = [rows[key].tolist() for key in counts.keys]
+    filtered = _filtered(gathered, question, result)
     cache: dict[tuple[int, ...], str] = {}
     taken = excluded_intervals(question, counts)
     found: dict[str, str] = {}
@@ -131,9 +137,19 @@ def _words(gathered: Gathered, question: Question, result: ObjectiveResult) -> M
         keys = dict(zip(counts.keys, values, strict=True))
         if last is not None and not first <= keys["bin"] < last:
             continue  # looked at to settle a run across the edge; not the period's own
-        word = _cached(cache, question, keys)
+        word = filtered.get(name) or _cached(cache, question, keys)
         found[name] = taken.get(keys.get("bin", -1), word) if word in {"ok", "fail"} else word
     return found
+
+
+def _filtered(gathered: Gathered, question: Question, result: ObjectiveResult) -> dict[str, str]:
+    """Return which records the filters of a promise take out, by id: ``filtered:<filter>``."""
+    each = next((c for c in question.each if c.source is result.source), None)
+    if each is None:
+        return {}
+    rows = gathered.store.rows(each)
+    ids = rows["id"].tolist()
+    return {ids[place]: f"filtered:{name}" for place, name in taken_out(question, each, rows, gathered.period).items()}
 
 
 def _cached(cache: dict[tuple[int, ...], str], question: Question, keys: Mapping[str, int]) -> str:

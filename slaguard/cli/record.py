@@ -28,7 +28,9 @@ SCHEMA: Final = "slaguard/record/v1"
 Kind = Annotated[
     str,
     typer.Argument(
-        metavar="TYPE", help="ticket, notice, invoice, announcement, awareness, model_notice, exclusion_state or incident."
+        metavar="TYPE",
+        help="ticket, notice, invoice, announcement, awareness, model_notice, exclusion_state, incident_log, usage, "
+        "usage_days, affected_users, election, credit_paid, prepayment or incident.",
     ),
 ]
 LedgerDir = Annotated[Path | None, typer.Option(help="The ledger's directory; it is made if it is not there.")]
@@ -44,6 +46,11 @@ Start = Annotated[str | None, typer.Option(help="When the window, the outage, or
 End = Annotated[str | None, typer.Option(help="When it ends; an incident without one still lasts.")]
 Severity = Annotated[str | None, typer.Option(help="An incident's severity, in the words of who states it.")]
 Stated = Annotated[str | None, typer.Option("--source", help="Who states the incident: vendor, us, a status page.")]
+Whose = Annotated[str | None, typer.Option(help="Whose outage an incident is; absent: any vendor's.")]
+Service = Annotated[str | None, typer.Option(help="The service an incident is about, by its id in the Agreement; absent: all.")]
+Value = Annotated[str | None, typer.Option(help="What it states: 11250.00 EUR, 12%, 21, or the name of what was chosen.")]
+Subject = Annotated[str | None, typer.Option(help="The promise, service or region it is about; absent: everything.")]
+Period = Annotated[str | None, typer.Option(help="The period it is about: 2026-10.")]
 Id = Annotated[str | None, typer.Option(help="Its own name; absent: one of its content, so that typing it twice counts once.")]
 Zone = Annotated[str | None, typer.Option(help="The zone of times that name none: Europe/Berlin.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written, write nothing.")]
@@ -77,6 +84,11 @@ def record(  # noqa: PLR0913 - the verb's options
     end: End = None,
     severity: Severity = None,
     source: Stated = None,
+    vendor: Whose = None,
+    service: Service = None,
+    value: Value = None,
+    subject: Subject = None,
+    period: Period = None,
     id: Id = None,  # noqa: A002
     zone: Zone = None,
     dry_run: DryRun = False,
@@ -89,7 +101,8 @@ def record(  # noqa: PLR0913 - the verb's options
     """
     typed = Typed(
         when=when, by=by, reference=reference, document=document, exclusion=exclusion, state=state,
-        start=start, end=end, severity=severity, source=source, id=id,
+        start=start, end=end, severity=severity, source=source, vendor=vendor, service=service,
+        value=value, subject=subject, period=period, id=id,
     )  # fmt: skip
     settings = load_config(config) if config is not None else None
     agreements = _agreements(agreement, settings)

@@ -15,20 +15,35 @@ from slaguard.spec.explain_words import duration
 from slaguard.spec.labels import Label
 from slaguard.spec.model import Agreement, Deadline
 from slaguard.spec.nodes import nearest, shown
-from slaguard.spec.resolve import last_closed, resolve
+from slaguard.spec.resolve import last_closed, own_period, resolve
 from slaguard.spec.zones import local_day, zone
 
-ANCHORS: Final = {"invoice": "invoice_date", "awareness": "awareness", "notice": "notice_sent"}
+ANCHORS: Final = {
+    "invoice": "invoice_date",
+    "awareness": "awareness",
+    "notice": "notice_sent",
+    "vendor_report": "vendor_report",
+}
 _ALONE: Final = {
+    "incident_log": "promises on stated outages take its time as watched",
     "invoice": "deadlines that count from the invoice have their anchor",
     "awareness": "deadlines that count from when you became aware have their anchor",
     "notice": "deadlines that count from your notice have their anchor",
-    "ticket": "it is kept for the claim; no verdict rests on it",
+    "vendor_report": "deadlines that count from the vendor's report have their anchor",
+    "ticket": "it is kept for the claim, and starts the clock of an outage where the Agreement says so (report_clock)",
     "model_notice": "it is kept for the claim; no verdict rests on it",
     "announcement": "its window is excluded where the Agreement grants it and it was announced in time, else it is in dispute",
     "exclusion_state": "it overrides how the exclusion stood before",
+    "usage": "credits that are multiples of a day's usage take it for the period's",
+    "usage_days": "a day's average usage is taken over so many days, where the Agreement says so",
+    "affected_users": "credits are shares of the affected users' part of the fee, where the Agreement says so",
+    "election": "the credit or remedy that it names is the one that is claimed",
+    "credit_paid": "caps that look back take it for what that period paid, whatever was computed",
+    "prepayment": "a refund after termination is a part of it",
 }
-_INCIDENT: Final = "it is kept beside what was measured; no measured figure changes"
+_INCIDENT: Final = (
+    "promises on stated outages (source: incident) and deadlines from an incident rest on it; no other figure changes"
+)
 
 
 def check(record: Fact | Incident, agreements: Sequence[Agreement]) -> None:
@@ -150,4 +165,6 @@ def _about(fact: Fact, agreement: Agreement) -> str:
     where = zone(agreement.time_zone)
     if fact.start is None and fact.type != "awareness":
         return last_closed(agreement, fact.when)
-    return str(Label.around(local_day(fact.start if fact.start is not None else fact.when, where), agreement.period))
+    day = local_day(fact.start if fact.start is not None else fact.when, where)
+    period = own_period(agreement, day)
+    return str(Label.around(day, agreement.period)) if period is None else period.label

@@ -17,7 +17,7 @@ from typing import Final
 
 from slaguard.errors import ConfigError
 from slaguard.files import read_regular
-from slaguard.imports.facts import parse_fact
+from slaguard.imports.facts import VALUES, parse_fact
 from slaguard.ledger.table import format_time
 from slaguard.records import FACT_TYPES, Fact, Incident
 from slaguard.spec.nodes import nearest, shown
@@ -29,19 +29,25 @@ LARGEST_DOCUMENT: Final = 256 * 1024 * 1024
 TIMES: Final = ("when", "start", "end")
 _COMMON: Final = ("when", "by", "reference", "document", "id")
 _SPAN: Final = (*_COMMON, "start", "end")
+_VALUED: Final = (*VALUES, "invoice")
 _OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(FACT_TYPES, _SPAN),
+    **dict.fromkeys(_VALUED, (*_SPAN, "value", "subject", "period")),
     "announcement": (*_SPAN, "exclusion"),
+    "ticket": (*_SPAN, "exclusion"),
     "exclusion_state": (*_COMMON, "exclusion", "state", "start"),
-    INCIDENT: ("start", "end", "severity", "source", "id"),
+    INCIDENT: ("start", "end", "severity", "source", "vendor", "service", "id"),
 }
 _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(FACT_TYPES, ("when",)),
+    **dict.fromkeys(VALUES, ("when", "value")),
     "announcement": ("when", "exclusion", "start", "end"),
     "exclusion_state": ("when", "exclusion", "state"),
+    "incident_log": ("when", "start", "end"),
     INCIDENT: ("start", "severity", "source"),
 }
-_QUOTED = re.compile(r'"(when|start|end|by|reference|exclusion|state|severity|source|id|kind|type)"')
+_NAMES: Final = "when|start|end|by|reference|exclusion|state|severity|source|vendor|service|value|subject|period|id|kind|type"
+_QUOTED = re.compile(rf'"({_NAMES})"')
 _WITH_ZONE = re.compile(r".*\d(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 _TO_THE_MINUTE = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d)([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d)?\Z", re.ASCII)
@@ -62,6 +68,11 @@ class Typed:
     end: str | None = None
     severity: str | None = None
     source: str | None = None
+    vendor: str | None = None
+    service: str | None = None
+    value: str | None = None
+    subject: str | None = None
+    period: str | None = None
     id: str | None = None
 
     def given(self) -> dict[str, str | Path]:

@@ -11,6 +11,8 @@ from typing import Final
 from slaguard.evaluation.result import CreditsPart, DeadlinePart, Evaluation, ExcludedPart, ObjectiveResult
 from slaguard.evaluation.sentences import number
 from slaguard.reports import words
+from slaguard.reports.besides import besides
+from slaguard.reports.readings import reading_lines
 from slaguard.reports.sources import source_lines
 from slaguard.spec.scalars import Quantity
 from slaguard.terms import BoundWord, Verdict
@@ -66,7 +68,9 @@ def _table(evaluation: Evaluation, *, colour: bool, width: int) -> list[str]:
         cells[-1] = _coloured(objective.verdict, cells[-1], colour=colour)
         line = "  " + "  ".join(cells)
         lines.append(f"{line}  {objective.sentence}" if beside else line.rstrip())
+        currency = evaluation.credits.currency if evaluation.credits is not None else None
         told = ([] if beside else [objective.sentence]) + [_plain(one) for one in source_lines(objective)]
+        told += [_plain(one) for one in reading_lines(objective, currency)]
         lines += [part for one in told for part in _under(one, width)]
     return [line.rstrip() for line in lines]
 
@@ -87,7 +91,8 @@ def _row(objective: ObjectiveResult) -> tuple[str, str, str, str, str, str]:
 
 def target_words(objective: ObjectiveResult) -> str:
     """Return the promise: ``≥ 99.5 %``."""
-    return f"{BoundWord(objective.target.word).symbol} {_plain(words.target(objective.target))}"
+    parts = [t.share for t in objective.tests] or [objective.target]
+    return " and ".join(f"{BoundWord(part.word).symbol} {_plain(words.target(part))}" for part in parts)
 
 
 def _limit(objective: ObjectiveResult) -> Fraction | None:
@@ -97,7 +102,7 @@ def _limit(objective: ObjectiveResult) -> Fraction | None:
 
 def measured_words(objective: ObjectiveResult) -> str:
     """Return the measured figure, never rounded onto or across its target."""
-    return _plain(words.figure(objective.estimate.value, objective.unit, _limit(objective)))
+    return _plain(words.shares(objective) or words.figure(objective.estimate.value, objective.unit, _limit(objective)))
 
 
 def how_sure(objective: ObjectiveResult) -> str:
@@ -130,10 +135,12 @@ def _facts(evaluation: Evaluation, next_step: str | None, width: int) -> list[st
         passed = "; the time to claim it has passed" if late and evaluation.credits.claimable else ""
         lines += _labelled("credit", credit_words(evaluation.credits, closed=evaluation.period.closed) + passed, width)
         lines += [line for d in evaluation.deadlines for line in _labelled("deadline", deadline_words(d), width)]
+    for one in besides(evaluation):
+        lines += [line for text in one.lines for line in _labelled(one.label, _plain(text), width)]
     currency = evaluation.credits.currency if evaluation.credits is not None else ""
     for objective in evaluation.objectives:
-        for one in objective.excluded:
-            lines += _labelled("excluded", _excluded_words(objective, one, currency), width)
+        for part in objective.excluded:
+            lines += _labelled("excluded", _excluded_words(objective, part, currency), width)
     told: dict[tuple[str, str], list[str]] = {}
     for warning in evaluation.warnings:
         told.setdefault((warning.text, warning.code), []).extend([warning.path] if warning.path else [])
@@ -181,13 +188,19 @@ def _excluded_words(objective: ObjectiveResult, one: ExcludedPart, currency: str
     noun = objective.estimate.noun if one.minutes else "record"
     windows = f"{len(one.windows)} window(s), " if one.windows else ""
     text = f"{objective.name}: {one.id}, {windows}{number(one.n)} {noun}{'' if one.n == 1 else 's'} ({one.clause}), {one.state}"
+    if one.also:
+        text += f"; {number(one.also)} more that another exclusion took out"
+    if one.state == "proposed":
+        return f"{text}: not applied, as what must be shown is not recorded"
     other = objective.with_contested if one.state == "contested" else objective.without_exclusions
     if other is None:
         return text
     how = "with all that is contested" if one.state == "contested" else "with no exclusion"
     same = other.verdict is objective.verdict
     pays = f", {_money(other.credit, currency)}" if other.credit else ""
-    return f"{text} · {how}: {other.verdict.value}{' all the same' if same else ''}{pays}"
+    alone = next((a.result for a in objective.contested if one.state == "contested" and a.id == one.id), None)
+    by_itself = f" · by itself: {alone.verdict.value}" if alone else ""
+    return f"{text} · {how}: {other.verdict.value}{' all the same' if same else ''}{pays}{by_itself}"
 
 
 def demo_table(evaluation: Evaluation, *, remark: str, colour: bool) -> str:

@@ -16,8 +16,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 import rfc8785
+from pydantic import Field
 
-from slaguard.evaluation.result import Amount, Evaluation, Exact, High, Low, ObjectiveResult, Part, Time
+from slaguard.evaluation.parts import Amount, Exact, High, Low, Part, Time
+from slaguard.evaluation.result import Evaluation, ObjectiveResult
 from slaguard.terms import Reason, Verdict
 
 ACTED_ON: Final = frozenset("=+-@\t\0\r\n＝＋－＠")  # noqa: RUF001 - the wide forms start a formula too
@@ -61,6 +63,10 @@ class BreachRecord(Part):
     deadline: Time | None
     """Until when the claim must be made, past or not: acting at this instant is late. Null: its anchor is not recorded."""
     evidence_sha256: str
+    credit_at_most: Amount | None = Field(default=None, exclude_if=lambda v: v is None)
+    """What this promise alone may be worth where the contract leaves it open; absent: nothing is open."""
+    in_kind_days: int | None = Field(default=None, exclude_if=lambda v: v is None)
+    """By so many days the term becomes longer; absent: nothing is owed in kind."""
 
 
 def breach_records(evaluation: Evaluation) -> Iterator[BreachRecord]:
@@ -80,7 +86,7 @@ def record(evaluation: Evaluation, result: ObjectiveResult) -> BreachRecord:
         clause=result.clause,
         objective=result.name,
         scope=result.scope,
-        reading="combined",
+        reading=result.reading or "combined",
         period=period.label,
         start=period.start,
         end=period.end,
@@ -97,6 +103,8 @@ def record(evaluation: Evaluation, result: ObjectiveResult) -> BreachRecord:
         currency=evaluation.credits.currency if evaluation.credits else None,
         deadline=_deadline(evaluation),
         evidence_sha256=evaluation.inputs.evidence_sha256,
+        credit_at_most=_at_most(evaluation, result),
+        in_kind_days=next((k.days for k in evaluation.in_kind if (k.objective, k.scope) == (result.name, result.scope)), None),
     )
 
 
@@ -135,6 +143,11 @@ def _credit(evaluation: Evaluation, result: ObjectiveResult) -> Decimal | None:
         return None
     lines = [c for c in evaluation.credits.lines if (c.objective, c.scope) == (result.name, result.scope)]
     return sum((line.amount for line in lines), Decimal(0)) if lines else None
+
+
+def _at_most(evaluation: Evaluation, result: ObjectiveResult) -> Decimal | None:
+    lines = evaluation.credits.lines if evaluation.credits is not None else ()
+    return next((c.at_most for c in lines if (c.objective, c.scope) == (result.name, result.scope)), None)
 
 
 # ── as a table, as a schema ─────────────────────────────────────────────────────────────────────────────────────────

@@ -9,30 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from slaguard.records import NS, Fact
-from slaguard.spec.labels import shift_months
-from slaguard.spec.model import Deadline, Margin
+from slaguard.evaluation.anchors import NOTHING, OF_INCIDENTS, PAPERS, Found, anchors_of, floor_of, is_loose
+from slaguard.evaluation.due_dates import Anchor, Moment, computed
+from slaguard.records import Fact
+from slaguard.spec.model import Deadline
 from slaguard.spec.period import ResolvedPeriod
-from slaguard.spec.zones import DAY, instant, local_day, local_time, midnight, zone
+from slaguard.spec.zones import local_day, zone
 
 Trouble = Literal["UNKNOWN_ANCHOR", "BEYOND_CALENDAR"]
-_WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_SATURDAY: Final = 5
-_HOUR: Final = 3600 * NS
-_FACTS: Final = {"invoice_date": "invoice", "awareness": "awareness", "notice_sent": "notice"}
 _TO_RECORD: Final = {
     "invoice_date": "the invoice of this period",
     "awareness": "when you became aware",
     "notice_sent": "the notice you sent",
-}
-_COUNTED_FROM: Final = {
-    "invoice_date": "the invoice",
-    "awareness": "you became aware",
-    "notice_sent": "the notice",
+    "vendor_report": "the vendor's report of this period",
 }
 
 
@@ -59,7 +51,7 @@ class Due:
     trouble: Trouble | None = None
 
 
-def due(deadline: Deadline, period: ResolvedPeriod, facts: Iterable[Fact], as_of: int) -> Due:
+def due(deadline: Deadline, period: ResolvedPeriod, facts: Iterable[Fact], as_of: int, found: Found = NOTHING) -> Due:
     """Return when a deadline falls, as far as it is known at `as_of`.
 
     Args:
@@ -67,6 +59,7 @@ def due(deadline: Deadline, period: ResolvedPeriod, facts: Iterable[Fact], as_of
         period: the period that a claim would be about.
         facts: the recorded Facts; those that were recorded, or happened, after `as_of` are not known yet.
         as_of: the time of knowledge, UTC nanoseconds.
+        found: incidents of the vendor, downtime that was measured, and periods that failed.
 
     Raises:
         ValueError: the deadline's zone is unknown.
@@ -74,14 +67,13 @@ def due(deadline: Deadline, period: ResolvedPeriod, facts: Iterable[Fact], as_of
     """
     where = zone(deadline.time_zone)
     known = tuple(f for f in facts if (f.when if f.recorded_at is None else f.recorded_at) <= as_of)
-    anchors = _anchors(deadline, period, known)
+    anchors = anchors_of(deadline, period, known, found, where)
     if not anchors:
         return _unknown(deadline, period, known, where)
-    anchor = min(anchors)
-    found = _computed(deadline, anchor, where)
-    if found is None:
-        return _without(deadline, anchor, None, "no calendar reaches that far", "BEYOND_CALENDAR")
-    moment, act_by = found
+    dated = [(moments, anchor) for anchor in anchors if (moments := computed(deadline, anchor, where)) is not None]
+    if not dated:
+        return _without(deadline, anchors[0].ns, None, "no calendar reaches that far", "BEYOND_CALENDAR")
+    (moment, act_by), anchor = min(dated, key=lambda one: (one[0][0].ns, one[0][1].ns, one[1].ns))
     return Due(
         type=deadline.type,
         anchor=deadline.anchor,
@@ -90,132 +82,51 @@ def due(deadline: Deadline, period: ResolvedPeriod, facts: Iterable[Fact], as_of
         local=str(moment),
         act_by_local=str(act_by),
         days_left=(moment.day - local_day(as_of, where)).days,
-        anchor_ns=anchor,
+        anchor_ns=anchor.ns,
         earliest_ns=None,
         reason=_counted_from(deadline, anchor, len(anchors), where),
     )
 
 
-# ── the anchor ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def _anchors(deadline: Deadline, period: ResolvedPeriod, known: tuple[Fact, ...]) -> list[int]:
-    """Return every instant the deadline can be counted from; the earliest one decides (rule 4)."""
-    if deadline.anchor == "period_end":
-        return [period.end]
-    facts = [f for f in known if f.type == _FACTS[deadline.anchor]]
-    about = [f.when for f in facts if _is_about(f, period)]
-    return about or [f.when for f in facts if f.start is None and f.when >= _floor(deadline, period)]
-
-
-def _is_about(fact: Fact, period: ResolvedPeriod) -> bool:
-    """Tell whether a Fact names a span of time that touches the period."""
-    return fact.start is not None and fact.start < period.end and (fact.end is None or fact.end > period.start)
-
-
-def _floor(deadline: Deadline, period: ResolvedPeriod) -> int:
-    """Return from when on a Fact that names no span is taken to be about the period.
-
-    One can become aware of a fault while the period runs; an invoice or a notice that came before its end, and does not
-    say what it is about, may be about the period before.
-    """
-    return period.start if deadline.anchor == "awareness" else period.end
-
-
 def _unknown(deadline: Deadline, period: ResolvedPeriod, known: tuple[Fact, ...], where: ZoneInfo) -> Due:
     """Return a deadline whose anchor nobody has recorded (rule 5)."""
-    kind, floor = _FACTS[deadline.anchor], _floor(deadline, period)
-    reason = f"needs your input: record {_TO_RECORD[deadline.anchor]} (a fact of type {kind})"
-    loose = [f.when for f in known if f.type == kind and f.start is None and period.start <= f.when < floor]
+    floor = floor_of(deadline, period, where)
+    reason = f"needs your input: {_to_record(deadline)}"
+    kind = PAPERS.get(deadline.anchor)
+    loose = [f.when for f in known if f.type == kind and is_loose(f) and period.start <= f.when < floor.ns]
     if loose:
         reason += f"; the one of {local_day(min(loose), where)} does not say what it is about: give its start and end"
-    earliest = _computed(deadline, floor, where)
+    earliest: tuple[Moment, Moment] | None = computed(deadline, floor, where)
     if earliest is None:
         return _without(deadline, None, None, reason, "UNKNOWN_ANCHOR")
-    reason += f"; one of {local_day(floor, where)} would make it {earliest[0]}, a later one later"
+    reason += f"; one of {floor.day(where)} would make it {earliest[0]}, a later one later"
     return _without(deadline, None, earliest[0].ns, reason, "UNKNOWN_ANCHOR")
+
+
+def _to_record(deadline: Deadline) -> str:
+    if deadline.anchor in PAPERS:
+        return f"record {_TO_RECORD[deadline.anchor]} (a fact of type {PAPERS[deadline.anchor]})"
+    if deadline.anchor in OF_INCIDENTS:
+        ended = " that has ended" if deadline.anchor == "incident_end" else ""
+        return f"no incident{ended} is recorded and no downtime was found in this period: record the incident"
+    return "it counts from the period that fails for the n-th time, and none has so far"
 
 
 def _without(deadline: Deadline, anchor: int | None, earliest: int | None, reason: str, trouble: Trouble) -> Due:
     return Due(deadline.type, deadline.anchor, None, None, None, None, None, anchor, earliest, reason, trouble)
 
 
-def _counted_from(deadline: Deadline, anchor: int, choices: int, where: ZoneInfo) -> str:
+def _counted_from(deadline: Deadline, anchor: Anchor, choices: int, where: ZoneInfo) -> str:
     """Return the sentence behind a date: ``30 days after the last day of the period, 2026-10-31``."""
-    unit = deadline.unit if deadline.n != 1 else deadline.unit.removesuffix("s")
-    if deadline.anchor == "period_end":
-        words = "the end of the period" if deadline.unit == "hours" else "the last day of the period"
-        return f"{deadline.n} {unit} after {words}, {local_day(anchor - 1, where)}"
-    among = f", the earliest of {choices} recorded" if choices > 1 else ""
-    return f"{deadline.n} {unit} after {_COUNTED_FROM[deadline.anchor]}, {local_day(anchor, where)}{among}"
-
-
-# ── the date ────────────────────────────────────────────────────────────────────────────────────────────────────────
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """The end of a local day, or an exact instant on one."""
-
-    day: date
-    ns: int
-    where: ZoneInfo
-    is_day_end: bool
-
-    @classmethod
-    def end_of(cls, day: date, where: ZoneInfo) -> _Moment:
-        return cls(day, midnight(day + DAY, where), where, is_day_end=True)
-
-    @classmethod
-    def exactly(cls, ns: int, where: ZoneInfo) -> _Moment:
-        """Return an instant; a local midnight is 24:00 of the day before."""
-        day = local_day(ns, where)
-        if midnight(day, where) == ns:
-            return cls.end_of(day - DAY, where)
-        return cls(day, ns, where, is_day_end=False)
-
-    def earlier(self, margin: Margin) -> _Moment:
-        """Return the same time of day, so many days or business days before."""
-        day = _business_days_before(self.day, margin.n) if margin.unit == "business_days" else self.day - margin.n * DAY
-        if self.is_day_end:
-            return _Moment.end_of(day, self.where)
-        clock = local_time(self.ns, self.where).time().replace(microsecond=0)
-        return _Moment.exactly(instant(datetime.combine(day, clock), self.where) + self.ns % NS, self.where)
-
-    def __str__(self) -> str:
-        """Return ``Mon 2026-11-30, 24:00 Europe/Berlin``; the offset is added where the clock shows the time twice."""
-        head = f"{_WEEKDAYS[self.day.weekday()]} {self.day.isoformat()}, "
-        if self.is_day_end:
-            return f"{head}24:00 {self.where.key}"
-        shown = local_time(self.ns, self.where)
-        text = f"{shown:%H:%M:%S}" if shown.second else f"{shown:%H:%M}"
-        twice = shown.replace(fold=0).utcoffset() != shown.replace(fold=1).utcoffset()
-        offset = f" ({shown:%z})" if twice else ""
-        return f"{head}{text} {self.where.key}{offset}"
-
-
-def _computed(deadline: Deadline, anchor: int, where: ZoneInfo) -> tuple[_Moment, _Moment] | None:
-    """Return the deadline and when to act by, never before the anchor; None where no calendar reaches that far."""
-    try:
-        moment = _moment(deadline, anchor, where)
-        act_by = moment.earlier(deadline.margin)
-        return moment, act_by if act_by.ns >= anchor else _Moment.exactly(anchor, where)
-    except (OverflowError, ValueError):  # what `datetime` says beyond the year 9999
-        return None
-
-
-def _moment(deadline: Deadline, anchor: int, where: ZoneInfo) -> _Moment:
+    unit = (deadline.unit if deadline.n != 1 else deadline.unit.removesuffix("s")).replace("_", " ")
+    words = anchor.words
     if deadline.unit == "hours":
-        return _Moment.exactly(anchor + deadline.n * _HOUR, where)
-    # The period's end is the first instant that is no longer in it: the anchor is the day before (rule 1).
-    day = local_day(anchor - 1 if deadline.anchor == "period_end" else anchor, where)
-    last = shift_months(day, deadline.n) if deadline.unit == "months" else day + timedelta(days=deadline.n)
-    return _Moment.end_of(last, where)
-
-
-def _business_days_before(day: date, n: int) -> date:
-    """Return the n-th day before `day` that is no Saturday or Sunday; `day` itself for none."""
-    if n == 0:
-        return day
-    if day.weekday() >= _SATURDAY:
-        day += (7 - day.weekday()) * DAY  # the same business days lie before the Monday that follows
-    day -= n // 5 * 7 * DAY
-    for _ in range(n % 5):
-        day -= DAY if day.weekday() else 3 * DAY
-    return day
+        words = words.replace("the last day of", "the end of")
+    if deadline.calendar is not None and deadline.unit == "business_days":
+        unit += f" ({deadline.calendar})"
+    text = f"{deadline.n} {unit} after {words}, {anchor.day(where)}"
+    if deadline.anchor == "eligibility":
+        return f"{text}; eligible is read as the end of a downtime and as the end of the period, and the earlier one decides"
+    papers = deadline.anchor in PAPERS
+    among = (f", the earliest of {choices} recorded" if papers else f", the earliest of {choices}") if choices > 1 else ""
+    return f"{text}{among}"

@@ -15,6 +15,7 @@ from typing import Final
 import rfc8785
 
 from slaguard.evaluation.measure import Measurement
+from slaguard.spec.indicators import MeanOfMinutes
 from slaguard.spec.model import Objective, Percentile, Ratio, RequestAttainment, SampleProportion
 from slaguard.stats.finite import population_ci
 from slaguard.stats.planning import n_min, n_needed
@@ -48,10 +49,12 @@ class Analysis:
         rule, bound, decision = objective.indicator, objective.bound, objective.decision
         if isinstance(rule, Percentile):
             theta0, inclusive = 1 - rule.p, False
+        elif isinstance(rule, MeanOfMinutes):
+            theta0, inclusive = Fraction(0), False  # a mean is no share of bad events
         else:
             theta0 = 1 - bound.value if bound.word.is_floor else bound.value
             inclusive = bound.word in {BoundWord.MORE_THAN, BoundWord.LESS_THAN}
-        least = rule.min_requests if isinstance(rule, Ratio | Percentile | RequestAttainment) else 0
+        least = rule.min_requests if isinstance(rule, Ratio | Percentile | RequestAttainment | MeanOfMinutes) else 0
         grading = rule.grading if isinstance(rule, SampleProportion) else "none"
         return cls(
             objective.name, scope, bound, theta0, inclusive, decision.estimand, decision.rule,
@@ -90,6 +93,8 @@ def decide(analysis: Analysis, m: Measurement, *, closed: bool) -> Decided:
     """
     low, high, confidence, method = _interval(analysis, m)
     verdict, reason = _at_close(analysis, m) if closed else _open(analysis, m)
+    if m.comparison and m.n:
+        verdict, reason = Verdict.INSUFFICIENT, Reason.NEEDS_STATISTICS
     needed = _needed(analysis, m) if reason in MORE_EVENTS_DECIDE else None
     final = closed or reason is Reason.ERROR_BUDGET_EXHAUSTED
     return Decided(verdict, not final, reason, low, high, confidence, method, needed)
@@ -116,7 +121,7 @@ def _too_little(analysis: Analysis, m: Measurement) -> Reason | None:
     if m.n == 0:
         if m.coverage < analysis.min_coverage:
             return Reason.LOW_COVERAGE
-        unknown = Reason.NOT_OBSERVABLE if m.noun == "interval" else Reason.UNGRADED
+        unknown = Reason.NOT_OBSERVABLE if m.over_time else Reason.UNGRADED
         return unknown if m.unknown else Reason.NO_TRAFFIC
     if m.requests == 0:
         return Reason.NO_TRAFFIC
@@ -142,7 +147,7 @@ def _kept(analysis: Analysis, m: Measurement) -> bool | None:
 
 
 def _undecided(analysis: Analysis, m: Measurement) -> tuple[Verdict, Reason]:
-    if m.noun != "interval" and m.unknown and m.coverage >= analysis.min_coverage:
+    if not m.over_time and m.unknown and m.coverage >= analysis.min_coverage:
         return Verdict.INSUFFICIENT, Reason.UNGRADED
     if m.coverage < analysis.min_coverage:
         return Verdict.INSUFFICIENT, Reason.LOW_COVERAGE
@@ -233,7 +238,7 @@ def _interval(analysis: Analysis, m: Measurement) -> tuple[Fraction | None, Frac
     """Return (low, high, one-sided confidence, method): for a count, what is unknown; for a sample, the exact interval."""
     if m.best is None or m.worst is None:
         return None, None, None, "none"
-    if m.census:
+    if m.census or m.averaged:
         return min(m.best, m.worst), max(m.best, m.worst), None, "count"
     if m.sampled_low is not None and m.sampled_high is not None:
         return m.sampled_low, m.sampled_high, 1 - analysis.alpha, "clopper-pearson"
@@ -261,7 +266,7 @@ def _sampled_interval(analysis: Analysis, m: Measurement) -> tuple[Fraction | No
 def _needed(analysis: Analysis, m: Measurement) -> int | None:
     """Return how many more decided events would decide at the present rate; None where no number would."""
     short = max(0, analysis.min_n - m.n)
-    if m.census or m.noun == "interval":
+    if m.census or m.over_time or m.averaged:
         return short or None
     more = n_needed(int(m.bad), m.n, analysis.theta0, analysis.alpha, m.population, inclusive=analysis.inclusive)
     return None if more is None else max(short, more)

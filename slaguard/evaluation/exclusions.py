@@ -1,23 +1,35 @@
-"""What does not count: exclusions by record and by announced window, with the state each stands in.
+"""What does not count: exclusions by record and by window of time, with the state each stands in.
 
-A window is accepted where it was announced in time, else contested (`contracts.md` §7); a recorded `exclusion_state` Fact
-overrides both. Time past the cap of a calendar month counts normally, in time order.
+A window is accepted where it was announced (or claimed) in time by whoever may, and where what the contract asks to be
+shown is recorded: else it is contested, or only proposed (`contracts.md` §7); a recorded `exclusion_state` Fact overrides
+all of it. Time past the cap of a calendar month, quarter or year counts normally, in time order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from slaguard.records import NS_PER_MS, Fact, Span, merge_spans
+from slaguard.evaluation.proof import Shown, may_assert
+from slaguard.evaluation.windows import Claimed, State, capped, scheduled
+from slaguard.records import Fact, Span, merge_spans
 from slaguard.spec.model import Exclusion, Objective
 from slaguard.spec.period import ResolvedPeriod
 
-State = Literal["accepted", "contested", "rejected"]
-Variant = Literal["accepted", "with_contested", "none"]
-"""Which exclusions are applied: those accepted, those in dispute as well, or none at all."""
-VARIANTS: tuple[Variant, ...] = ("accepted", "with_contested", "none")
+__all__ = [
+    "ALONE", "PROPOSED", "VARIANTS", "Applied", "Layer", "State", "Variant", "alone", "apply_exclusions", "bins_touched",
+    "may_assert",
+]  # fmt: skip
+
+Variant = str
+"""Which exclusions are applied: those accepted, those in dispute as well, those only proposed as well, none at all, or
+(``alone:<id>``) those accepted and of those in dispute one."""
+VARIANTS: Final[tuple[Variant, ...]] = ("accepted", "with_contested", "none")
+ALONE: Final = "alone:"
+PROPOSED: Final = "with_proposed"
+Layer = Literal["accepted", "contested", "proposed"]
+"""Up to which state an exclusion is applied: those accepted, those in dispute too, those only proposed too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +38,41 @@ class Applied:
 
     `state` is that of a record exclusion; the others hold the windows of a time exclusion, merged and capped, as
     half-open UTC nanoseconds: `accepted` those in force, `with_contested` those that would be if all in dispute were
-    accepted too (the cap is used up in time order, so neither need contain the other). They may begin or end outside
-    the period, for rules that look across its edges. `late` counts windows of this period announced too late.
+    accepted too (the cap is used up in time order, so neither need contain the other), `with_proposed` with those as well
+    of which nothing shows that they hold. They may begin or end outside the period, for rules that look across its edges.
+    `late` counts windows of this period announced too late.
     """
 
     exclusion: Exclusion
     state: State
     accepted: tuple[Span, ...] = ()
     with_contested: tuple[Span, ...] = ()
+    with_proposed: tuple[Span, ...] = ()
     late: int = 0
+    always: bool = False
+    """Whether it holds in every variant: time outside the service hours is nobody's to claim."""
 
     def windows(self, variant: Variant) -> tuple[Span, ...]:
         """Return the windows that apply in a variant."""
+        match self.layer(variant):
+            case None:
+                return ()
+            case "accepted":
+                return self.accepted
+            case "contested":
+                return self.with_contested
+            case "proposed":
+                return self.with_proposed
+
+    def layer(self, variant: Variant) -> Layer | None:
+        """Return up to which state this exclusion applies in a variant; None: not at all."""
+        if self.always:
+            return "accepted"
         if variant == "none":
-            return ()
-        return self.accepted if variant == "accepted" else self.with_contested
+            return None
+        if variant == PROPOSED and (not self.is_window or self.with_proposed != self.with_contested):
+            return "proposed"
+        return "contested" if variant in {"with_contested", PROPOSED, f"{ALONE}{self.exclusion.id}"} else "accepted"
 
     def windows_in(self, span: Span, variant: Variant) -> tuple[Span, ...]:
         """Return the parts of a variant's windows inside a span."""
@@ -52,9 +84,10 @@ class Applied:
 
     def covers_records(self, variant: Variant) -> bool:
         """Tell whether a record exclusion applies in a variant."""
-        if variant == "none" or self.state == "rejected":
+        layer = self.layer(variant)
+        if layer is None or self.state == "rejected":
             return False
-        return self.state == "accepted" or variant == "with_contested"
+        return _REACH[self.state] <= _REACH[layer]
 
     def in_dispute(self, span: Span) -> bool:
         """Tell whether a dispute about it can change anything in a span."""
@@ -62,10 +95,26 @@ class Applied:
             return self.state == "contested"
         return self.windows_in(span, "accepted") != self.windows_in(span, "with_contested")
 
+    def is_proposed(self, span: Span) -> bool:
+        """Tell whether something of it in a span is only proposed: what must be shown is not recorded."""
+        if not self.is_window:
+            return self.state == "proposed"
+        return self.windows_in(span, PROPOSED) != self.windows_in(span, "with_contested")
+
+    def proposed_in(self, span: Span) -> tuple[Span, ...]:
+        """Return the parts inside a span that are only proposed."""
+        return _without(self.windows_in(span, PROPOSED), self.with_contested)
+
     @property
     def is_window(self) -> bool:
         """Tell whether it excludes time rather than records."""
         return self.exclusion.selector is None
+
+
+def alone(applied: tuple[Applied, ...], span: Span) -> tuple[Variant, ...]:
+    """Return a variant for each exclusion that is in dispute in a span; none where one is, as that is all in dispute."""
+    found = tuple(f"{ALONE}{a.exclusion.id}" for a in applied if a.in_dispute(span))
+    return found if len(found) > 1 else ()
 
 
 def apply_exclusions(
@@ -83,52 +132,22 @@ def apply_exclusions(
     return tuple(_applied(e, period, facts, parties) for e in objective.exclusions)
 
 
-def may_assert(exclusion: Exclusion, by: str | None, parties: Mapping[str, str]) -> bool:
-    """Tell whether a Fact's author may claim an exclusion; a Fact that names nobody is taken as the right party's."""
-    return by is None or exclusion.asserted_by == "either" or by == parties[exclusion.asserted_by]
-
-
 def _applied(exclusion: Exclusion, period: ResolvedPeriod, facts: tuple[Fact, ...], parties: Mapping[str, str]) -> Applied:
+    shown = Shown(exclusion, facts, parties)
     if exclusion.selector is not None:
-        return Applied(exclusion, _declared(facts, exclusion.id, None) or "accepted")
-    states: dict[State, list[Span]] = {"accepted": [], "contested": [], "rejected": []}
-    late = 0
-    for fact in sorted(facts, key=lambda f: (f.start or 0, f.when, f.id)):
-        if fact.type != "announcement" or fact.exclusion != exclusion.id or fact.start is None or fact.end is None:
-            continue
-        in_time = fact.when <= fact.start - (exclusion.notice or 0) * NS_PER_MS
-        late += not in_time and fact.start < period.end and fact.end > period.start
-        sound = in_time and may_assert(exclusion, fact.by, parties)
-        state = _declared(facts, exclusion.id, fact.start) or ("accepted" if sound else "contested")
-        states[state].append((fact.start, fact.end))
-    accepted = _capped(exclusion, period, merge_spans(states["accepted"]))
-    both = _capped(exclusion, period, merge_spans(states["accepted"] + states["contested"]))
-    return Applied(exclusion, "accepted", accepted, both, late)
+        return Applied(exclusion, shown.declared(None) or ("accepted" if shown.proven(None) else "proposed"))
+    claims = [*shown.claims(), *scheduled(exclusion, period, shown)]
+    late = sum(claim.late and claim.span[0] < period.end and claim.span[1] > period.start for claim in claims)
+    accepted, contested, proposed = (capped(exclusion, period, _up_to(claims, reach)) for reach in range(3))
+    return Applied(exclusion, "accepted", accepted, contested, proposed, late)
 
 
-def _declared(facts: tuple[Fact, ...], exclusion: str, start: int | None) -> State | None:
-    """Return the latest recorded state of an exclusion, or of its window that begins at `start`."""
-    named = [f for f in facts if f.type == "exclusion_state" and f.exclusion == exclusion and f.start in {None, start}]
-    if not named:
-        return None
-    state = max(named, key=lambda f: (f.start is not None, f.when, f.id)).state
-    return "accepted" if state == "accepted" else "rejected" if state == "rejected" else "contested"
+def _up_to(claims: list[Claimed], reach: int) -> tuple[Span, ...]:
+    return merge_spans([c.span for c in claims if c.state != "rejected" and _REACH[c.state] <= reach])
 
 
-def _capped(exclusion: Exclusion, period: ResolvedPeriod, spans: tuple[Span, ...]) -> tuple[Span, ...]:
-    """Cut `spans` to what the cap allows in each calendar month, in time order."""
-    if exclusion.cap is None:
-        return spans
-    kept: list[Span] = []
-    for month_start, month_end in period.months:
-        left = exclusion.cap.length * NS_PER_MS
-        for start, end in spans:
-            begin, stop = max(start, month_start), min(end, month_end)
-            stop = min(stop, begin + left)
-            if stop > begin:
-                kept.append((begin, stop))
-                left -= stop - begin
-    return merge_spans(kept)
+_REACH: Final[dict[str, int]] = {"accepted": 0, "contested": 1, "proposed": 2}
+"""How far each state lies from being in force."""
 
 
 def _without(spans: tuple[Span, ...], taken: tuple[Span, ...]) -> tuple[Span, ...]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from slaguard.evaluation.exclusions import Variant
 from slaguard.evaluation.measure import Measurement, Rows, rows_of
-from slaguard.evaluation.requirements import Question
+from slaguard.evaluation.requirements import Question, timed_by
 from slaguard.evaluation.shares import Tally, coverage_of, is_census, measured
 from slaguard.records import NULL, Column, Evidence
 from slaguard.spec.model import Percentile, RequestAttainment
@@ -31,7 +31,7 @@ def measure_latency(
     rows = rows_of(question, evidence.tables[counts.sha256()], variant)
     coverage = coverage_of(rows, source, evidence, period, as_of)
     rule = question.objective.indicator
-    if isinstance(rule, RequestAttainment):
+    if isinstance(rule, RequestAttainment) and rule.within is not None:
         tally = _tally(rule, rows, source, rule.within.bound)
         return measured(question, source, rows, tally, coverage, "request")
     if isinstance(rule, Percentile):
@@ -42,7 +42,7 @@ def measure_latency(
 
 def _tally(rule: Percentile | RequestAttainment, rows: Rows, source: Source, limit: Bound) -> Tally:
     """Count the requests that miss the limit; one that succeeded without a measured time is not decided."""
-    times = rows.table.column(rule.field.value)
+    times = rows.table.column(*timed_by(rule))
     in_time = _within(times, limit) & (times != NULL)
     untimed = rows.sum(rows.ok[times == NULL])
     late = rows.sum(rows.ok[~in_time & (times != NULL)])
@@ -73,7 +73,7 @@ def _within(times: Column, limit: Bound) -> npt.NDArray[np.bool_]:
 def _percentile(question: Question, rule: Percentile, source: Source, rows: Rows, coverage: Fraction) -> Measurement:
     bound = question.objective.bound
     tally = _tally(rule, rows, source, bound)
-    times = rows.table.column(rule.field.value)
+    times = rows.table.column(*timed_by(rule))
     failed = rows.fail if rule.failed != "leave_out" else np.zeros_like(rows.fail)
     known = times != NULL
     finite = np.where(known, rows.ok, 0)

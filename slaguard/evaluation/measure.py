@@ -15,11 +15,12 @@ import numpy as np
 from slaguard.evaluation.exclusions import Applied, Variant
 from slaguard.evaluation.requirements import Question
 from slaguard.records import Column, Span, Table
+from slaguard.spec.indicators.intervals import RateTest
 from slaguard.spec.model import Effect, Ratio, SampleProportion
 from slaguard.terms import ANSWERED, NEVER_MAPPED, Count, Outcome, Source
 
 OUTCOMES = tuple(Outcome)
-Noun = Literal["interval", "request", "answer"]
+Noun = Literal["interval", "request", "answer", "minute", "unit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Excluded:
     applied: Applied
     n: int
     minutes: Fraction
+    also: int = 0
+    """Records that it matches too, and that another exclusion took out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,31 @@ class Event:
     kind: Literal["down", "excluded", "unobserved"]
     span: Span
     lost: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """What one of two tests over intervals found: the share of good intervals, as seen and at both ends, and its margin.
+
+    `bad` intervals missed its error rate, of which `allowed` may, and `allowed_in_all` in the whole period.
+    """
+
+    test: RateTest
+    value: Fraction | None
+    best: Fraction | None
+    worst: Fraction | None
+    if_rest_is_good: Fraction | None
+    bad: Fraction
+    allowed: Fraction
+    allowed_in_all: Fraction
+
+    def margin(self, share: Fraction | None) -> Fraction | None:
+        """Return how far a share is over its target; below zero the test is missed."""
+        return None if share is None else share - self.test.share.bound.value
+
+    def kept(self, margin: Fraction) -> bool:
+        """Tell whether a margin keeps the test."""
+        return self.test.share.bound.holds(margin + self.test.share.bound.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +108,30 @@ class Measurement:
     sampled_low: Fraction | None = None
     sampled_high: Fraction | None = None
     """A percentile of a sample: its ends at the decision rule's risk, in milliseconds."""
+    filtered: tuple[tuple[str, int], ...] = ()
+    """What each filter took out of the period, in the order in which they act: its name, and how many records."""
+    filter_notes: tuple[tuple[str, str], ...] = ()
+    """What a reader must know of the filters: codes of warnings, and their words."""
+    undefined: int = 0
+    """Rules over speed: answers of which no speed can be told, as they took no time or their tokens are not known."""
+    comparison: bool = False
+    """One share is compared with another: counting alone does not decide it."""
+    averaged: bool = False
+    """Whether the figure is a mean or a median of what was seen, and no share whose sampling error is computed."""
+    intervals: int | None = None
+    """A mean over intervals: how many have one of their own."""
     if_rest_is_good: Fraction | None = None
     """Open period, interval rules: the figure if every interval still to come is good."""
+    tests: tuple[Tested, ...] = ()
+    """A rule of two tests: what each of them found; the figure is the smaller margin."""
+
+    periods: tuple[tuple[str, Fraction | None], ...] = ()
+    """A figure averaged with earlier periods: of each its label and its own figure, the judged one first."""
+
+    @property
+    def over_time(self) -> bool:
+        """Tell whether time is what is counted, in intervals or minutes, rather than calls or answers."""
+        return self.noun in {"interval", "minute"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +147,8 @@ class Rows:
     """Records that an exclusion took out or turned."""
     position: Column
     """Which exclusion it was, by its place in the Objective's list; -1: none."""
+    also: tuple[tuple[int, Column], ...] = ()
+    """For an exclusion, by its place, the records that it matches too and that another one took out."""
 
     def sum(self, column: Column) -> int:
         """Return the sum of a column as an exact integer."""
@@ -113,8 +165,12 @@ class Rows:
     def excluded(self, question: Question, part: Column | None = None) -> tuple[Excluded, ...]:
         """Return what each record exclusion took out of `part` (a mask of rows; None: of all), in the Agreement's order."""
         taken = self.taken if part is None else np.where(part, self.taken, 0)
-        places = [i for i in np.unique(self.position[taken > 0]).tolist() if i >= 0]
-        return tuple(Excluded(question.applied[i], self.sum(taken[self.position == i]), Fraction(0)) for i in places)
+        more = {i: self.sum(column if part is None else np.where(part, column, 0)) for i, column in self.also}
+        places = {i for i in np.unique(self.position[taken > 0]).tolist() if i >= 0} | {i for i, n in more.items() if n}
+        return tuple(
+            Excluded(question.applied[i], self.sum(taken[self.position == i]), Fraction(0), more.get(i, 0))
+            for i in sorted(places)
+        )
 
 
 def counted_as(question: Question, outcome: Outcome, mask: int, variant: Variant) -> tuple[Count | None, int | None]:
@@ -139,6 +195,19 @@ def counted_as(question: Question, outcome: Outcome, mask: int, variant: Variant
     return (count, None) if turned is None else (Count.OK, turned)
 
 
+def matched_too(question: Question, outcome: Outcome, mask: int, variant: Variant, position: int) -> tuple[int, ...]:
+    """Return the places of the exclusions that match a record besides the one that took it out or turned it."""
+    count = _stated(question, outcome, mask)
+    found = set()
+    for i, bit in enumerate(question.bits):
+        if bit.applied is None or count is None or not mask >> i & 1 or not bit.active(variant):
+            continue
+        turns = count is Count.FAIL and isinstance(question.objective.indicator, Ratio)
+        if turns or _takes_out(question, bit.applied, count):
+            found.add(question.applied.index(bit.applied))
+    return tuple(sorted(found - {position}))
+
+
 def _takes_out(question: Question, applied: Applied, count: Count) -> bool:
     """Tell whether an exclusion takes a counted record out; a failed call is no answer, and leaves a graded share anyway."""
     if applied.exclusion.effect is not Effect.COUNT_AS_UP:
@@ -156,6 +225,8 @@ def _stated(question: Question, outcome: Outcome, mask: int) -> Count | None:
             count = bit.code
         if bit.timeout is not None and outcome in ANSWERED:
             count = bit.timeout
+        if bit.slow == "as_failed" and count is Count.OK:
+            count = Count.FAIL
     return count
 
 
@@ -164,17 +235,23 @@ def rows_of(question: Question, table: Table, variant: Variant) -> Rows:
     n = table.n
     columns = {count: np.zeros_like(n) for count in Count}
     unmeasured, taken, where_from = np.zeros_like(n), np.zeros_like(n), np.full_like(n, -1)
+    also: dict[int, Column] = {}
     kinds, where = distinct_pairs(table.column("outcome"), table.column("mask"))
     for index, (code, bits) in enumerate(kinds):
         chosen = where == index
         count, position = counted_as(question, OUTCOMES[code], bits, variant)
         if position is not None:
             taken[chosen], where_from[chosen] = n[chosen], position
+            for other in matched_too(question, OUTCOMES[code], bits, variant, position):
+                also.setdefault(other, np.zeros_like(n))[chosen] = n[chosen]
         if count is None:
             unmeasured[chosen] = n[chosen]
         elif position is None or count is not Count.DROP:
             columns[count][chosen] = n[chosen]
-    return Rows(table, columns[Count.OK], columns[Count.FAIL], columns[Count.DROP], unmeasured, taken, where_from)
+    as_well = tuple(sorted(also.items()))
+    return Rows(
+        table, columns[Count.OK], columns[Count.FAIL], columns[Count.DROP], unmeasured, taken, where_from, as_well
+    )  # fmt: skip
 
 
 def distinct_pairs(first: Column, second: Column) -> tuple[list[tuple[int, int]], Column]:
@@ -188,11 +265,3 @@ def distinct_pairs(first: Column, second: Column) -> tuple[list[tuple[int, int]]
     found, where = np.unique(rank.reshape(-1) * size + other.reshape(-1), return_inverse=True)
     pairs = [(int(firsts[i // size]), int(seconds[i % size])) for i in found.tolist()]
     return pairs, where.reshape(-1)
-
-
-def covered_share(span: Span, coverage: tuple[Span, ...]) -> Fraction:
-    """Return the share of a span that lies inside the coverage."""
-    if span[1] <= span[0]:
-        return Fraction(0)
-    inside = sum(max(0, min(b, span[1]) - max(a, span[0])) for a, b in coverage)
-    return Fraction(inside, span[1] - span[0])

@@ -7,22 +7,32 @@ itself is the fact (`statistics.md` §5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Protocol
+from typing import Final, Protocol
 
-from slaguard.evaluation.credits import Credits, PricedRow, price, settle
+from slaguard.evaluation.accounts import NO_BOOKS, Books, unknown
+from slaguard.evaluation.anchors import NOTHING, Found
+from slaguard.evaluation.credits import PricedRow, price, settle
 from slaguard.evaluation.deadlines import due
 from slaguard.evaluation.decide import Analysis, Decided
-from slaguard.evaluation.exclusions import Variant
+from slaguard.evaluation.dual import priced_figure
+from slaguard.evaluation.earnings import earned_back
+from slaguard.evaluation.exclusions import PROPOSED, Variant
 from slaguard.evaluation.measure import Measurement
+from slaguard.evaluation.owed import money_part
+from slaguard.evaluation.remedies import Ground, price_of
 from slaguard.evaluation.requirements import Question
-from slaguard.evaluation.result import CreditLinePart, CreditsPart, DeadlinePart
+from slaguard.evaluation.result import CreditsPart, DeadlinePart, InKindPart
 from slaguard.records import Fact
-from slaguard.spec.model import Agreement
+from slaguard.spec.model import Agreement, BinRule
 from slaguard.spec.period import ResolvedPeriod
-from slaguard.terms import Verdict
+from slaguard.spec.remedies import Elect, Extension, NoRemedy
+from slaguard.terms import Money, Verdict
+
+NO_CURRENCY: Final = "XXX"
+"""The code that ISO 4217 keeps for no currency."""
 
 
 class Answered(Protocol):
@@ -53,42 +63,115 @@ Figures = tuple[Fraction | None, Fraction | None, Fraction | None]
 """The values at which a row is priced: claimable, point, upper; None: no credit."""
 
 
-def credits_part(agreement: Agreement, period: ResolvedPeriod, rows: Sequence[Answered], *, closed: bool) -> CreditsPart | None:
+def credits_part(
+    agreement: Agreement, period: ResolvedPeriod, rows: Sequence[Answered], *, closed: bool, books: Books = NO_BOOKS
+) -> CreditsPart | None:
     """Return what is owed; None where the Agreement prices nothing.
 
     A look at another span than the period owes nothing, and nothing is claimed of a period that is not over.
+
+    Args:
+        agreement: fee, combination and caps are read.
+        period: the resolved period.
+        rows: the answered rows, in the Agreement's order.
+        closed: whether the period is over.
+        books: Facts and earlier Evaluations.
+
     """
-    priced = {_priced(r): _figures(r) if period.own else (None, None, None) for r in rows if r.question.objective.credits}
-    if agreement.fee is None or not priced:
+    found = [r for r in rows if r.question.objective.is_priced]
+    if agreement.fee is None or not found:
         return None
-    found = price(
+    events = events_of(agreement, found)
+    priced = {_priced(r, events[i]): _figures(r) if period.own else (None, None, None) for i, r in enumerate(found)}
+    account, past = books.account(agreement, period), books.past(agreement, period)
+    owed = price(
         agreement,
         {row: figures[0] if closed else None for row, figures in priced.items()},
         {row: figures[1] for row, figures in priced.items()},
         {row: figures[2] for row, figures in priced.items()},
+        account,
+        past,
     )
-    return None if found is None else _part(found)
+    if owed is None:
+        return None
+    missing = unknown(agreement, period, account, past, books.history) if period.own else ()
+    return money_part(owed, missing, earned_back(agreement, period, found, past, books.history) if closed else ())
 
 
-def _priced(row: Answered) -> PricedRow:
+def _priced(row: Answered, event: str | None = None) -> PricedRow:
     objective = row.question.objective
-    return PricedRow(objective.name, row.question.scope, objective.bound, objective.credits)
+    remedy = None if isinstance(objective.remedy, NoRemedy) else objective.remedy
+    return PricedRow(
+        objective.name, row.question.scope, objective.priced, objective.credits, event, remedy, _length(row)
+    )  # fmt: skip
 
 
-def credit_alone(agreement: Agreement, period: ResolvedPeriod, row: Answered, variant: Variant) -> Decimal | None:
+def _length(row: Answered) -> Fraction | None:
+    """Return the time whose share the figure is, in milliseconds; None where it is no share of time."""
+    m, rule = row.measured["accepted"], row.question.objective.indicator
+    if row.question.objective.remedy is None or m.population is None:
+        return None
+    if m.noun == "minute":
+        return Fraction(m.population * 60_000)
+    return Fraction(m.population * rule.bin) if m.noun == "interval" and isinstance(rule, BinRule) else None
+
+
+def events_of(agreement: Agreement, rows: Sequence[Answered]) -> list[str | None]:
+    """Return which event each row belongs to: by the word of its promise, or by outages that overlap in time."""
+    if agreement.combine is None or agreement.combine.events is None:
+        return [row.question.objective.event for row in rows]
+    spans = [[e.span for e in row.measured["accepted"].events if e.kind == "down"] for row in rows]
+    group = list(range(len(rows)))
+    for i, first in enumerate(spans):
+        for j in range(i):
+            if any(a[0] < b[1] and b[0] < a[1] for a in first for b in spans[j]):
+                old, new = group[i], group[j]
+                group = [new if g == old else g for g in group]
+    return [f"outage {g}" if group.count(g) > 1 else None for g in group]
+
+
+def in_kind_parts(
+    agreement: Agreement, period: ResolvedPeriod, rows: Sequence[Answered], books: Books
+) -> tuple[InKindPart, ...]:
+    """Return what is owed that is not money: by how many days the term becomes longer."""
+    if not period.own:
+        return ()
+    return tuple(part for row in rows for part in _in_kind(agreement, period, row, books))
+
+
+def _in_kind(agreement: Agreement, period: ResolvedPeriod, row: Answered, books: Books) -> Iterator[InKindPart]:
+    remedy, priced = row.question.objective.remedy, _priced(row)
+    if not isinstance(remedy, Extension | Elect):
+        return
+    amount = Money(Decimal(0), NO_CURRENCY) if agreement.fee is None else agreement.fee.amount
+    elected = books.account(agreement, period).elections.get(priced.objective)
+    ground = Ground(priced.bound, Fraction(0), amount, priced.length_ms, elected=elected)
+    near, _, far = _figures(row)
+    worth, most = (None if value is None else price_of(remedy, value, ground) for value in (near, far))
+    days, upper = (0 if one is None else one.days for one in (worth, most))
+    if days or upper:
+        words = "" if worth is None else worth.words
+        yield InKindPart(objective=priced.objective, scope=priced.scope, days=days, at_most=upper, sentence=words)
+
+
+def credit_alone(
+    agreement: Agreement, period: ResolvedPeriod, row: Answered, variant: Variant, books: Books = NO_BOOKS
+) -> Decimal | None:
     """Return what one row alone would pay with one set of exclusions, in the fee's currency; None where it is not priced."""
-    if agreement.fee is None or not row.question.objective.credits or not period.own:
+    if agreement.fee is None or not row.question.objective.is_priced or not period.own:
         return None
     priced = _priced(row)
     broken = row.decided[variant].verdict is Verdict.BREACH
-    return settle(agreement, {priced: _near(row, variant) if broken else None}).lines[0].alone.amount
+    values = {priced: _near(row, variant) if broken else None}
+    return settle(agreement, values, books.account(agreement, period)).lines[0].alone.amount
 
 
 def _figures(row: Answered) -> Figures:
-    here, other = row.measured["accepted"], row.measured["with_contested"]
     if row.verdict is Verdict.BREACH:
-        near = _nearest(row, [_near(row, "accepted"), _near(row, "with_contested")])
-        return near, _nearest(row, [here.value, other.value]), _far(row, "accepted")
+        open_ = [v for v in row.measured if v not in {"none", PROPOSED}]  # whichever exclusions in dispute are accepted
+        near = _nearest(row, [_near(row, v) for v in open_])
+        points = [priced_figure(row.question.objective, row.measured[v]).value for v in open_]
+        return near, _nearest(row, points), _far(row, "accepted")
     disputed = row.decided["accepted"].verdict is not row.decided["with_contested"].verdict
     if disputed or row.verdict is Verdict.INCONCLUSIVE:
         return None, None, _far(row, "accepted")
@@ -97,7 +180,7 @@ def _figures(row: Answered) -> Figures:
 
 def _near(row: Answered, variant: Variant) -> Fraction | None:
     """Return the value nearest to compliance that the verdict allows."""
-    m, decided = row.measured[variant], row.decided[variant]
+    m, decided = priced_figure(row.question.objective, row.measured[variant]), row.decided[variant]
     if decided.provisional is False and m.if_rest_is_good is not None and m.best is not None:
         return _nearest(row, [m.best, m.if_rest_is_good])
     if not m.census and row.analysis.rule == "point":
@@ -109,7 +192,7 @@ def _far(row: Answered, variant: Variant) -> Fraction | None:
     decided = row.decided[variant]
     if not row.measured[variant].census:
         return decided.low if row.analysis.bound.word.is_floor else decided.high
-    return row.measured[variant].worst
+    return priced_figure(row.question.objective, row.measured[variant]).worst
 
 
 def _nearest(row: Answered, values: Iterable[Fraction | None]) -> Fraction | None:
@@ -119,37 +202,13 @@ def _nearest(row: Answered, values: Iterable[Fraction | None]) -> Fraction | Non
     return max(known) if row.analysis.bound.word.is_floor else min(known)
 
 
-def _part(found: Credits) -> CreditsPart:
-    return CreditsPart(
-        currency=found.currency,
-        fee=found.fee.amount,
-        claimable=found.claimable.amount,
-        point=found.point.amount,
-        upper=found.upper.amount,
-        cap_applied=found.cap_applied,
-        lines=tuple(
-            CreditLinePart(
-                objective=line.objective,
-                scope=line.scope,
-                step=line.step,
-                percent=line.percent,
-                alone=line.alone.amount,
-                amount=line.amount.amount,
-                counts=line.counts,
-                sentence=line.sentence,
-            )
-            for line in found.lines
-        ),
-    )
-
-
 def deadline_parts(
-    agreement: Agreement, period: ResolvedPeriod, facts: tuple[Fact, ...], as_of: int
+    agreement: Agreement, period: ResolvedPeriod, facts: tuple[Fact, ...], as_of: int, known: Found = NOTHING
 ) -> tuple[DeadlinePart, ...]:
     """Return every deadline of the claim, the earliest first; those whose date is not known last."""
     if agreement.claim is None or not period.own:
         return ()
-    found = [due(d, period, facts, as_of) for d in agreement.claim.deadlines]
+    found = [due(d, period, facts, as_of, known) for d in agreement.claim.deadlines]
     found.sort(key=lambda d: (d.due_ns is None, d.act_by_ns or 0, d.due_ns or 0))
     return tuple(
         DeadlinePart(

@@ -9,99 +9,18 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
-from fractions import Fraction
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import Field
 
+from slaguard.evaluation.parts import Amount, Exact, High, Low, Part, Time
 from slaguard.terms import Reason, Source, Verdict
 
 SCHEMA: Final = "slaguard/evaluation/v1"
 METHOD_VERSION: Final = 1
 """Raised with every change that can alter a past verdict (CHANGELOG, *Verdict-affecting*)."""
-DIGITS: Final = 12
 LEFT_OUT: Final = "W-LEFT-OUT"
 """The code of the warning that many calls of a promise left its count by what became of them."""
-
-
-def decimal_text(value: Fraction, rounding: str = ROUND_HALF_EVEN) -> str:
-    """Return a fraction as decimal text: exact where it is finite within 12 digits, else rounded to 12."""
-    context = Context(prec=DIGITS, rounding=rounding)
-    number = context.divide(Decimal(value.numerator), Decimal(value.denominator))
-    return f"{number.normalize():f}" if number else "0"
-
-
-def rfc3339(ns: int) -> str:
-    """Return UTC nanoseconds as RFC 3339 text, with as many fraction digits as it has."""
-    seconds, rest = divmod(ns, 1_000_000_000)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{rest:09d}".rstrip("0").rstrip(".") + "Z" if rest else f"{text}Z"
-
-
-def parse_rfc3339(text: str) -> int:
-    """Undo `rfc3339` (offsets are accepted; at most nine fraction digits).
-
-    Raises:
-        ValueError: not RFC 3339, or without an offset.
-
-    """
-    whole, dot, tail = text.partition(".")
-    digits = ""
-    if dot:
-        digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]
-        whole += tail[len(digits) :]
-    moment = datetime.fromisoformat(whole)
-    if moment.tzinfo is None or len(digits) > 9:
-        msg = f"{text!r} has no offset from UTC"
-        raise ValueError(msg)
-    return int(moment.timestamp()) * 1_000_000_000 + int(digits.ljust(9, "0") or 0)
-
-
-def _fraction(value: Any) -> Any:
-    return Fraction(value) if isinstance(value, str | int) else value
-
-
-def _schema(text: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "description": text})
-
-
-Exact = Annotated[
-    Fraction,
-    BeforeValidator(_fraction),
-    PlainSerializer(lambda v: decimal_text(v), return_type=str),
-    _schema("A decimal number; exact where it is finite, else 12 significant digits."),
-]
-Low = Annotated[
-    Fraction,
-    BeforeValidator(_fraction),
-    PlainSerializer(lambda v: decimal_text(v, ROUND_FLOOR), return_type=str),
-    _schema("A lower bound, rounded down."),
-]
-High = Annotated[
-    Fraction,
-    BeforeValidator(_fraction),
-    PlainSerializer(lambda v: decimal_text(v, ROUND_CEILING), return_type=str),
-    _schema("An upper bound, rounded up."),
-]
-Time = Annotated[
-    int,
-    BeforeValidator(lambda v: parse_rfc3339(v) if isinstance(v, str) else v),
-    PlainSerializer(rfc3339, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time", "description": "An instant, RFC 3339 in UTC."}),
-]
-Amount = Annotated[
-    Decimal,
-    PlainSerializer(lambda v: f"{v:f}", return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "description": "An amount in `currency`."}),
-]
-
-
-class Part(BaseModel):
-    """A part of the result: immutable, every key known."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
 
 
 class AgreementPart(Part):
@@ -137,6 +56,10 @@ class Inputs(Part):
     analysis_sha256: str
     tzdata: str
     method_version: int
+    history_sha256: str | None = Field(default=None, exclude_if=lambda v: v is None)
+    """Over what earlier results were made from, where the Agreement looks back; absent: none was looked at."""
+    holidays: str | None = Field(default=None, exclude_if=lambda v: v is None)
+    """The version of the holiday calendars in use; absent: none is used."""
 
 
 class TargetPart(Part):
@@ -160,14 +83,33 @@ class Estimate(Part):
     """Of a sample: one-sided, for each bound; null for a count."""
     method: Literal["count", "clopper-pearson", "hypergeometric", "none"]
     n: int
-    """Events that were decided: intervals, requests or answers."""
+    """Events that were decided: intervals, requests or answers; minutes where outages are stated."""
     bad: Exact
     """How many of them went against the promise (intervals: the sum of their lost shares)."""
     allowed: Exact
     """How many may."""
     population: int | None
     """How many events there were in all, where known."""
-    noun: Literal["interval", "request", "answer"]
+    noun: Literal["interval", "request", "answer", "minute", "unit"]
+
+
+class TestPart(Part):
+    """One of two tests over intervals: how many of them keep an error rate."""
+
+    error_rate: TargetPart
+    """The error rate that a good interval keeps."""
+    share: TargetPart
+    """How many of the intervals must be good."""
+    value: Exact | None
+    """The share of good intervals over what was seen; null where nothing counts."""
+    low: Low | None
+    """With what was not watched bad."""
+    high: High | None
+    """With what was not watched good."""
+    bad: Exact
+    """How many intervals miss the error rate."""
+    allowed: Exact
+    """How many may."""
 
 
 class ExcludedPart(Part):
@@ -175,12 +117,24 @@ class ExcludedPart(Part):
 
     id: str
     clause: str
-    state: Literal["accepted", "contested", "rejected"]
+    state: Literal["accepted", "contested", "rejected", "proposed"]
+    """accepted: applied; contested: in dispute, not applied; proposed: what must be shown is not recorded, not applied."""
     n: int
     """Intervals or records."""
     minutes: Exact
     """Excluded time; 0 for records."""
     windows: tuple[tuple[Time, Time], ...] = ()
+    also: int = Field(default=0, exclude_if=lambda v: v == 0)
+    """Records that it matches too, and that are counted under another exclusion. Absent: none."""
+
+
+class FilteredPart(Part):
+    """What one filter over single records took out before anything was counted."""
+
+    filter: Literal["entitlement", "backoff", "repeats"]
+    """entitlement: past the agreed tokens; backoff: asked again too early; repeats: errors that repeat a counted one."""
+    n: int
+    """Records."""
 
 
 class VariantPart(Part):
@@ -193,6 +147,14 @@ class VariantPart(Part):
     bad: Exact
     credit: Amount | None = None
     """What this promise alone would pay, before combination and caps; null where it is not priced."""
+
+
+class AlonePart(Part):
+    """The result with one of several exclusions in dispute accepted, and the others not."""
+
+    id: str
+    """The exclusion."""
+    result: VariantPart
 
 
 class EventPart(Part):
@@ -232,6 +194,25 @@ class SourcePart(Part):
     """What it says by itself, with the accepted exclusions; null in results that were written before it was told."""
 
 
+class ReadingPart(Part):
+    """The result under one reading of the clause, or one combination of readings."""
+
+    id: str
+    """The names of the readings, joined by a plus sign."""
+    set: dict[str, Any]
+    """Terms that are otherwise under it, by path, as written."""
+    unset: tuple[str, ...] = Field(default=(), exclude_if=lambda v: not v)
+    """Terms that are not there under it."""
+    basis: str | None
+    """What allows it."""
+    verdict: Verdict
+    reason: Reason
+    sentence: str
+    estimate: Estimate
+    credit: Amount | None
+    """What this promise alone would pay under it, before combination and caps; null where it is not priced."""
+
+
 class ObjectiveResult(Part):
     """One promise in one scope."""
 
@@ -247,7 +228,9 @@ class ObjectiveResult(Part):
     sentence: str
     """The reason with its numbers."""
     target: TargetPart
-    unit: Literal["ratio", "ms"]
+    tests: tuple[TestPart, ...] = Field(default=(), exclude_if=lambda v: not v)
+    """A promise of two tests: each of them; the estimate is the smaller margin, a share less its target."""
+    unit: Literal["ratio", "ms", "tok/s"]
     estimate: Estimate
     source: Source
     """Which of the sources decided."""
@@ -263,15 +246,36 @@ class ObjectiveResult(Part):
     unmeasured: int
     """Records that say nothing of the vendor: our own failure."""
     excluded: tuple[ExcludedPart, ...]
+    filtered: tuple[FilteredPart, ...] = Field(default=(), exclude_if=lambda v: not v)
+    """What the promise's filters took out, in the order in which they act. Absent: it has none."""
+    undefined: int = Field(default=0, exclude_if=lambda v: not v)
+    """Rules over speed: answers that took no time, so that they have none (TPS_UNDEFINED); they leave the count."""
     with_contested: VariantPart | None
     """With exclusions in dispute applied too; null where none is."""
+    contested: tuple[AlonePart, ...] = Field(default=(), exclude_if=lambda v: not v)
+    """With each exclusion in dispute by itself, where several are. Absent: one is, or none."""
     without_exclusions: VariantPart | None
     """With no exclusion applied; null where none took anything out."""
     events: tuple[EventPart, ...]
     next: NextPart
-    readings: tuple[Any, ...] = ()
+    readings: tuple[ReadingPart, ...] = ()
+    """Under each reading of the clause that is open, in the order written; empty where none is."""
+    reading: str | None = Field(default=None, exclude_if=lambda v: v is None)
+    """Under which of them the figures here are: the one that owes least. Absent where none is open."""
     sources: tuple[SourcePart, ...] = ()
     """Every source that the promise names, in its order; empty in results that were written before it was told."""
+
+
+class OptionPart(Part):
+    """One of the remedies between which the customer chooses."""
+
+    name: str
+    """What an election calls it."""
+    amount: Amount | None
+    """What it pays; null: it is no money."""
+    sentence: str
+    elected: bool
+    """Whether the customer's choice is recorded."""
 
 
 class CreditLinePart(Part):
@@ -290,6 +294,66 @@ class CreditLinePart(Part):
     counts: bool
     """Whether it is part of the total; the sentence says why."""
     sentence: str
+    remedy: str | None = Field(default=None, exclude_if=lambda v: v is None)
+    """The kind of remedy; absent: a ladder of credits."""
+    at_most: Amount | None = Field(default=None, exclude_if=lambda v: v is None)
+    """What it may be worth alone where the contract leaves that open; absent: what `alone` says."""
+    qualifier: Literal["TIER_GAP", "TIER_OVERLAP"] | None = Field(default=None, exclude_if=lambda v: v is None)
+    """The figure lies where no row of the table, or more than one, holds it; absent: in one row."""
+    points: int | None = Field(default=None, exclude_if=lambda v: v is None)
+    """Points, which are priced together in a line of their own; absent: none."""
+    options: tuple[OptionPart, ...] = Field(default=(), exclude_if=lambda v: not v)
+    """What the customer can choose between; absent: nothing."""
+
+
+class EarnBackPart(Part):
+    """Earlier credits that the vendor may take back."""
+
+    objective: str
+    amount: Amount
+    """At most what was credited."""
+    sentence: str
+
+
+class InKindPart(Part):
+    """What is owed that is not money."""
+
+    objective: str
+    scope: str
+    days: int
+    """By so many days the term becomes longer, for certain."""
+    at_most: int
+    """By so many at the far end of what is not known."""
+    sentence: str
+
+
+class RightPart(Part):
+    """A right that arises from several periods: terminating, stepping in."""
+
+    id: str
+    clause: str
+    right: str
+    state: Literal["arisen", "lapsed", "not_arisen", "open"]
+    """open: it hangs on how undecided periods count."""
+    sentence: str
+    bad: int
+    """How many bad periods count towards it, undecided ones as the contract says."""
+    needed: int
+    """How many give the right."""
+    if_undecided_break: bool
+    """Whether it has arisen if undecided periods count as not bad."""
+    if_undecided_are_skipped: bool
+    """Whether it has arisen if undecided periods are passed over."""
+    periods: tuple[str, ...]
+    """The bad periods, by their labels."""
+    due: Time | None
+    """The right must be used before this instant; null: no limit is agreed, or it has not arisen."""
+    local: str | None
+    refund: Amount | None
+    """What is paid back; null: nothing is agreed, or it is not known."""
+    refund_sentence: str | None
+    cure: str | None
+    """How long the vendor has to mend it after notice."""
 
 
 class CreditsPart(Part):
@@ -306,6 +370,10 @@ class CreditsPart(Part):
     """At the far bound."""
     cap_applied: bool
     lines: tuple[CreditLinePart, ...]
+    missing: tuple[str, ...] = Field(default=(), exclude_if=lambda v: not v)
+    """What the amounts depend on and nobody recorded; absent: nothing."""
+    earned_back: tuple[EarnBackPart, ...] = Field(default=(), exclude_if=lambda v: not v)
+    """What the vendor may take back of earlier credits; it is not taken off the amounts here. Absent: nothing."""
 
 
 class DeadlinePart(Part):
@@ -348,6 +416,10 @@ class Evaluation(Part):
     credits: CreditsPart | None
     deadlines: tuple[DeadlinePart, ...]
     warnings: tuple[WarningPart, ...]
+    in_kind: tuple[InKindPart, ...] = Field(default=(), exclude_if=lambda v: not v)
+    """What is owed that is not money; absent: nothing."""
+    rights: tuple[RightPart, ...] = Field(default=(), exclude_if=lambda v: not v)
+    """Rights that the Agreement gives after several bad periods; absent: it gives none."""
 
     def to_json(self) -> str:
         """Return the JSON text: same result, same bytes."""

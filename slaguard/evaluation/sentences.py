@@ -7,8 +7,9 @@ from typing import Final
 
 from slaguard.evaluation.decide import Analysis, Decided
 from slaguard.evaluation.latency import NEVER
-from slaguard.evaluation.measure import Measurement
-from slaguard.spec.model import Objective, Percentile, Ratio, RequestAttainment, SampleProportion
+from slaguard.evaluation.measure import Measurement, Tested
+from slaguard.spec.indicators import IntervalP50, MeanOfMinutes
+from slaguard.spec.model import Objective, Percentile, Ratio, RequestAttainment, SampleProportion, one_bound, written_limit
 from slaguard.terms import BoundWord, Count, Outcome, Reason, Source, format_percent
 
 MANY: Final = Fraction(1, 100)
@@ -45,8 +46,16 @@ def sentence(objective: Objective, analysis: Analysis, m: Measurement, decided: 
 def count_words(objective: Objective, m: Measurement) -> str:
     """Return what was counted against what is allowed: ``96 intervals lost, 44.7 allowed``."""
     rule, strict = objective.indicator, objective.bound.word in {BoundWord.MORE_THAN, BoundWord.LESS_THAN}
+    if m.periods:
+        return _mean_of_periods(objective, m)
     bad, n = number(m.bad), number(m.n)
-    if m.noun == "interval":
+    if isinstance(rule, MeanOfMinutes):
+        return _mean_words(objective, rule, m)
+    if isinstance(rule, IntervalP50):
+        return f"{bad} of {n} {plural(m, m.n)} slower than agreed, {number(_most(m.allowed, strict=strict))} allowed"
+    if m.tests:
+        return "; ".join(_test_words(t, strict=strict) for t in m.tests)
+    if m.over_time:
         under = "under " if strict else ""
         return f"{number(m.bad, m.allowed)} {plural(m, m.bad)} lost, {under}{number(m.allowed, m.bad)} allowed"
     most = number(_most(m.allowed, strict=strict and not isinstance(rule, Percentile)))
@@ -57,13 +66,34 @@ def count_words(objective: Objective, m: Measurement) -> str:
     if isinstance(rule, SampleProportion):
         return f"{bad} of {n} {plural(m, m.n)} not supported, {most} allowed"
     if isinstance(rule, Percentile | RequestAttainment):
-        limit = objective.target if isinstance(rule, Percentile) else next(iter(_limit(rule)))
-        word = objective.bound.word if isinstance(rule, Percentile) else rule.within.bound.word
-        past = f"not under {limit}" if word is BoundWord.LESS_THAN else f"slower than {limit}"
+        past = _past(objective, rule)
         slow = f"{bad} of {n} {plural(m, m.n)} {past} or without an answer, {most} allowed"
         return f"{slow}; the percentile lies among requests without an answer" if m.value == NEVER else slow
     verb = "refused" if isinstance(rule, Ratio) and rule.of == "refusals" else "failed"
     return f"{bad} of {n} {plural(m, m.n)} {verb}, {most} allowed"
+
+
+def _test_words(tested: Tested, *, strict: bool) -> str:
+    rate = tested.test.error_rate
+    kept = f"{rate.bound.word.value.replace('_', ' ')} {written_limit(rate)}"
+    n = f"{number(tested.bad, tested.allowed)} interval{'' if tested.bad == 1 else 's'}"
+    return f"{n} without {kept} failures, {'under ' if strict else ''}{number(tested.allowed, tested.bad)} allowed"
+
+
+def _mean_of_periods(objective: Objective, m: Measurement) -> str:
+    """Say a figure averaged with earlier periods: ``the mean of 2 periods is 99.4 % (2026-10: 99.1 %, 2026-09: 99.7 %)``."""
+    each = ", ".join(f"{label}: {_figure(objective, value)}" for label, value in m.periods)
+    word = objective.bound.word.value.replace("_", " ")
+    mean = f"the mean of {len(m.periods)} periods is {_figure(objective, m.value)} ({each})"
+    return f"{mean}, {word} {objective.target} agreed"
+
+
+def _figure(objective: Objective, value: Fraction | None) -> str:
+    if value is None:
+        return "nothing counted"
+    if objective.unit != "ms":
+        return percent(value, objective.target.value)
+    return "no answer" if value == NEVER else time(value)
 
 
 def _most(allowed: Fraction, *, strict: bool) -> int:
@@ -71,8 +101,28 @@ def _most(allowed: Fraction, *, strict: bool) -> int:
     return _ceil(allowed) - 1 if strict else _floor(allowed)
 
 
-def _limit(rule: RequestAttainment) -> list[str]:
-    return [str(q) for q in (rule.within.at_most, rule.within.less_than, rule.within.at_least, rule.within.more_than) if q]
+def _past(objective: Objective, rule: Percentile | RequestAttainment) -> str:
+    """Return what a request does that misses its limit: ``slower than 2s``."""
+    if isinstance(rule, RequestAttainment) and rule.speed is not None:
+        limit, word = f"{written_limit(rule.speed)} tok/s", rule.speed.bound.word
+        return f"at {limit} or slower" if word is BoundWord.MORE_THAN else f"slower than {limit}"
+    terms = objective if isinstance(rule, Percentile) else rule.within
+    limit, word = str(written_limit(terms)), one_bound(terms).word
+    return f"not under {limit}" if word is BoundWord.LESS_THAN else f"slower than {limit}"
+
+
+def _mean_words(objective: Objective, rule: MeanOfMinutes, m: Measurement) -> str:
+    """Return a mean against its limit: ``mean of 48.31 tok/s in 1,204 intervals, at least 50 tok/s promised``."""
+    bound = objective.bound
+    if m.value is None:
+        return "nothing was timed"
+    if rule.of.speed is not None:
+        shown, limit = f"{number(m.value, bound.value)} tok/s", f"{objective.target} tok/s"
+    else:
+        shown, limit = f"{number(m.value, bound.value)} ms", str(objective.target)
+    intervals = m.intervals or 0
+    where = "1 interval" if intervals == 1 else f"{intervals:,} intervals"
+    return f"mean of {shown} in {where}, {bound.word.value.replace('_', ' ')} {limit} promised"
 
 
 def plural(m: Measurement, count: Fraction | int = 2) -> str:

@@ -8,13 +8,15 @@ simply not in the sample.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from slaguard.evaluation.closed_hours import in_service, watched_share
 from slaguard.evaluation.exclusions import Variant
-from slaguard.evaluation.measure import Measurement, Rows, covered_share, rows_of
+from slaguard.evaluation.measure import Measurement, Rows, rows_of
 from slaguard.evaluation.requirements import Question
-from slaguard.records import NULL, Column, Evidence, Span
+from slaguard.records import NULL, Column, Evidence
+from slaguard.spec.indicators import Compared
 from slaguard.spec.model import Ratio, SampleProportion
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.terms import ANSWERED, GRADE_CODE, OUTCOME_CODE, Count, Grade, Outcome, Source
@@ -44,6 +46,10 @@ def measure_share(
     if isinstance(rule, Ratio):
         tally = _ratio(question, rule, rows, source)
         return measured(question, source, rows, tally, coverage, "request")
+    if isinstance(rule, Compared):
+        tally = _graded(question, rule, rows)
+        found = measured(question, source, rows, tally, coverage, "answer")
+        return replace(found, value=None, best=None, worst=None, bad=Fraction(0), allowed=Fraction(0), comparison=True)
     if isinstance(rule, SampleProportion):
         tally = _graded(question, rule, rows)
         return measured(question, source, rows, tally, coverage, "answer")
@@ -54,13 +60,15 @@ def measure_share(
 def coverage_of(rows: Rows, source: Source, evidence: Evidence, period: ResolvedPeriod, as_of: int) -> Fraction:
     """Return the share of the period so far that was watched.
 
-    Probes: the share of slots with a measured result. Traffic: the share of time inside the coverage.
+    Probes: the share of slots with a measured result. Traffic: the share of time inside the coverage. Outside the service
+    hours nothing need be watched.
     """
     if source is Source.PROBE:
-        planned = rows.sum(rows.table.n)
-        return Fraction(planned - rows.sum(rows.unmeasured), planned) if planned else Fraction(0)
-    so_far: Span = (period.start, max(period.start, min(period.end, as_of)))
-    return covered_share(so_far, evidence.coverage.get(source, ()))
+        counted = in_service(rows.table, period)
+        planned = rows.sum(rows.table.n[counted])
+        return Fraction(planned - rows.sum(rows.unmeasured[counted]), planned) if planned else Fraction(0)
+    seen, there_was = watched_share(period, as_of, evidence.coverage.get(source, ()))
+    return Fraction(seen, there_was) if there_was else Fraction(0)
 
 
 def _ratio(question: Question, rule: Ratio, rows: Rows, source: Source) -> Tally:
@@ -80,7 +88,7 @@ def is_census(rows: Rows, counted: Column, source: Source) -> bool:
     return source is Source.PROBE or not bool(counted[rows.table.column("known") == 0].any())
 
 
-def _graded(question: Question, rule: SampleProportion, rows: Rows) -> Tally:
+def _graded(question: Question, rule: SampleProportion | Compared, rows: Rows) -> Tally:
     """Count grades over the answers: calls that brought none leave this promise."""
     outcome, grade = rows.table.column("outcome"), rows.table.column("grade")
     answers = rows.ok.copy()
@@ -105,7 +113,9 @@ def _graded(question: Question, rule: SampleProportion, rows: Rows) -> Tally:
     return Tally(by_count[Count.FAIL], n, unknown, total if known or defined else None, census)
 
 
-def measured(question: Question, source: Source, rows: Rows, tally: Tally, coverage: Fraction, noun: str) -> Measurement:
+def measured(
+    question: Question, source: Source, rows: Rows, tally: Tally, coverage: Fraction, noun: str, *, undefined: int = 0
+) -> Measurement:
     """Return the Measurement of a tally: the figure, and its bounds from what is unknown or unwatched."""
     floor = question.objective.bound.word.is_floor
     target = question.objective.target.value
@@ -137,6 +147,7 @@ def measured(question: Question, source: Source, rows: Rows, tally: Tally, cover
         calls=rows.sum(rows.table.n),
         clockless=rows.sum(rows.table.n[rows.table.column("clock") == 0]),
         excluded=rows.excluded(question),
+        undefined=undefined,
     )
 
 

@@ -6,21 +6,25 @@ The same functions that form the figure decide here, so the words add up to it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Final
 
 from slaguard.evaluation.demands import Counts
 from slaguard.evaluation.exclusions import bins_touched
 from slaguard.evaluation.latency import is_within
 from slaguard.evaluation.measure import OUTCOMES, counted_as
-from slaguard.evaluation.requirements import Question
+from slaguard.evaluation.requirements import Question, timed_by
 from slaguard.evaluation.shares import GRADES
-from slaguard.records import NULL
+from slaguard.records import NS, NULL
+from slaguard.spec.indicators import IntervalP50, MeanOfMinutes
 from slaguard.spec.model import Effect, Percentile, Ratio, RequestAttainment, SampleProportion
 from slaguard.terms import ANSWERED, Count, Outcome
 
 UNMEASURED: Final = "unmeasured"
 UNSCORED: Final = "unscored"
 NOT_SAMPLED: Final = "not sampled"
+TPS_UNDEFINED: Final = "TPS_UNDEFINED"
+"""An answer that took no time has no speed."""
 
 
 def treatment(question: Question, keys: Mapping[str, int]) -> str:
@@ -44,7 +48,9 @@ def treatment(question: Question, keys: Mapping[str, int]) -> str:
     if isinstance(rule, SampleProportion):
         return _graded(rule, outcome, count, keys["grade"])
     if isinstance(rule, Percentile | RequestAttainment):
-        return _timed(question, rule, count, keys[rule.field.value])
+        return _timed(question, rule, count, [keys[key] for key in timed_by(rule)])
+    if isinstance(rule, IntervalP50 | MeanOfMinutes):
+        return Count.DROP.value if count is Count.FAIL else _speed_known([keys[key] for key in timed_by(rule)])
     if isinstance(rule, Ratio):
         event = {"failures": count is Count.FAIL, "successes": count is Count.OK, "refusals": outcome is Outcome.REFUSED}[
             rule.of
@@ -62,13 +68,28 @@ def _graded(rule: SampleProportion, outcome: Outcome, count: Count, grade: int) 
     return UNSCORED if counted is None else counted.value
 
 
-def _timed(question: Question, rule: Percentile | RequestAttainment, count: Count, time: int) -> str:
+def _timed(question: Question, rule: Percentile | RequestAttainment, count: Count, taken: list[int]) -> str:
     if count is Count.FAIL:
         return Count.DROP.value if rule.failed == "leave_out" else Count.FAIL.value
+    if isinstance(rule, RequestAttainment) and rule.speed is not None:
+        known = _speed_known(taken)
+        if known != Count.OK.value:
+            return known
+        fast = rule.speed.bound.holds(Fraction(taken[0] * NS, taken[1]))
+        return Count.OK.value if fast else Count.FAIL.value
+    (time,) = taken
     if time == NULL:
         return UNSCORED
-    limit = rule.within.bound if isinstance(rule, RequestAttainment) else question.objective.bound
+    within = rule.within if isinstance(rule, RequestAttainment) else None
+    limit = within.bound if within is not None else question.objective.bound
     return Count.OK.value if is_within(time, limit) else Count.FAIL.value
+
+
+def _speed_known(taken: list[int]) -> str:
+    """Return ``ok`` where a record has what its rule averages, else why it does not count."""
+    if NULL in taken or min(taken) < 0:
+        return UNSCORED
+    return TPS_UNDEFINED if taken[-1] == 0 else Count.OK.value
 
 
 def excluded_intervals(question: Question, counts: Counts) -> dict[int, str]:

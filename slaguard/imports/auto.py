@@ -16,6 +16,7 @@ from slaguard.imports.guess_values import filled
 from slaguard.imports.mapping import Mapping
 from slaguard.imports.own import OwnRecords
 from slaguard.imports.rows import Row, Rows
+from slaguard.imports.upptime import Upptime
 
 NAME: Final = "auto"
 GROUP: Final = "slaguard.imports"
@@ -60,7 +61,7 @@ class Auto:
 def importers() -> tuple[Importer, ...]:
     """Return the forms of log that have code of their own: our table, and those of installed packages."""
     doors = entry_points(group=GROUP)
-    return tuple(dict.fromkeys((OwnRecords, *(door.load() for door in doors))))
+    return tuple(dict.fromkeys((OwnRecords, Upptime, *(door.load() for door in doors))))
 
 
 def recognised(rows: Rows) -> Mapping | None:

@@ -10,6 +10,7 @@ Unlike a log, this file is written by hand and few lines decide much: one bad li
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from slaguard.imports.values import bounded, shown
 from slaguard.ledger.table import parse_time
 from slaguard.records import FACT_TYPES, Fact, Incident
 from slaguard.spec.nodes import nearest
+from slaguard.terms import parse_money, parse_percent
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 FIRST_NS: Final = 631_152_000 * 10**9
@@ -29,6 +31,30 @@ STATES: Final = ("accepted", "contested", "rejected")
 _KINDS: Final[dict[str, type[Fact | Incident]]] = {Fact.kind: Fact, Incident.kind: Incident}
 _TIMES: Final = frozenset({"start", "end", "when", "recorded_at"})
 _MOST_PROBLEMS: Final = 10
+
+
+def _reads(parse: Callable[[str], object]) -> Callable[[str], bool]:
+    def check(text: str) -> bool:
+        try:
+            parse(text)
+        except ValueError:
+            return False
+        return True
+
+    return check
+
+
+_is_money: Final = _reads(parse_money)
+VALUES: Final[dict[str, tuple[Callable[[str], bool], str]]] = {
+    "usage": (_is_money, "what was used: 9300.00 EUR"),
+    "credit_paid": (_is_money, "what was credited: 120.00 EUR"),
+    "prepayment": (_is_money, "what was paid in advance: 144000.00 EUR"),
+    "affected_users": (_reads(parse_percent), "a share: 12%"),
+    "usage_days": (lambda text: text.isascii() and text.isdigit() and int(text) > 0, "a number of days: 21"),
+    "election": (lambda _: True, "the name of what was chosen"),
+}
+"""Types of Fact that state a value: what it must be, and how to write it."""
+NEEDS_PERIOD: Final = frozenset({"usage", "usage_days", "affected_users", "election", "credit_paid"})
 
 
 def read_facts(path: Path) -> list[Fact | Incident]:
@@ -168,6 +194,15 @@ def _check_fact(fact: Fact) -> None:
         raise ValueError(msg)
     if fact.type == "announcement" and (fact.exclusion is None or fact.start is None or fact.end is None):
         msg = "an announcement names the exclusion it claims and its window: exclusion, start, end"
+        raise ValueError(msg)
+    if fact.type in VALUES and (fact.value is None or not VALUES[fact.type][0](fact.value)):
+        msg = f'"value": a fact of the type {fact.type} states {VALUES[fact.type][1]}'
+        raise ValueError(msg)
+    if fact.type in NEEDS_PERIOD and fact.period is None and (fact.start is None or fact.end is None):
+        msg = f'"period": a fact of the type {fact.type} names the period it is about: 2026-10 (or start and end)'
+        raise ValueError(msg)
+    if fact.type == "invoice" and fact.value is not None and not _is_money(fact.value):
+        msg = '"value": an invoice states what was paid: 11250.00 EUR'
         raise ValueError(msg)
     if fact.type == "exclusion_state" and (fact.exclusion is None or fact.state not in STATES):
         msg = f"an exclusion_state names the exclusion and its state: {', '.join(STATES)}"

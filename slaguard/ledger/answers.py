@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 
 from slaguard.evaluation.demands import Counts, Mark
+from slaguard.evaluation.near import near_failures
 from slaguard.ledger import statements
 from slaguard.ledger.attached import AT_ONCE, Attached, Part
 from slaguard.ledger.columns import Columns, Kept, int64, to_records
@@ -74,8 +75,8 @@ class Answers:
         alone = statements.grouped(counts)  # also says what is wrong with the Demand
         if not self._attached.parts:
             return self._grouped(counts, alone)
-        if counts.grader is not None and "grade" in counts.keys:
-            return self._graded(counts)
+        if counts.each or (counts.grader is not None and "grade" in counts.keys):
+            return self._at_once(counts)
         near = self._near(counts)
         kept = [p for p in near if self._cache.path is not None and p not in self._attached.yielding]
         kept = [p for p in kept if stands(p.manifest, counts)]
@@ -173,8 +174,8 @@ class Answers:
     def _fetch(self, statement: Sql) -> Columns:
         return cast("Columns", self._database.execute(statement.text, list(statement.values)).fetchnumpy())
 
-    def _graded(self, counts: Counts) -> Table:
-        """Ask for everything at once: a grade may stand in another segment than its answer."""
+    def _at_once(self, counts: Counts) -> Table:
+        """Ask for everything at once: a grade may stand in another segment than its answer, and so may a neighbour."""
         return self._grouped(counts, statements.grouped(counts, self.near(counts)))
 
     def _scanned(self, counts: Counts, parts: Sequence[Part]) -> list[Table]:
@@ -247,7 +248,10 @@ def _touching(mark: Mark, sent: Span | None) -> Mark:
 
 
 def _table(counts: Counts, found: Columns) -> Table:
-    return Table.of(counts.keys, tuple(int64(found[key]) for key in counts.keys), int64(found["n"]))
+    table = Table.of(counts.keys, tuple(int64(found[key]) for key in counts.keys), int64(found["n"]))
+    if counts.near is None or counts.failed is None:
+        return table
+    return near_failures(table, counts.failed, counts.near)
 
 
 def _by_part(counts: Counts, parts: int, found: Columns) -> list[Table]:

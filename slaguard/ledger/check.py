@@ -5,9 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from slaguard.errors import LedgerError
 from slaguard.ledger.headers import leaf
+
+_STRETCH: Final = 5_000
 
 
 def corrupt(path: Path, seq: int, what: str) -> LedgerError:
@@ -50,6 +53,39 @@ def whole_rows(rows: sqlite3.Connection, path: Path, first: int | None = None) -
         raise corrupt(path, expected, f"the row cannot be read: {error}") from error
     if next_seq != expected:
         raise corrupt(path, min(expected, next_seq), f"the log should have {next_seq} rows and has {expected}")
+
+
+class Whole(NamedTuple):
+    """Rows without a gap that were checked: the number of the first one, and of each the header bytes and the leaf hash."""
+
+    first: int
+    headers: list[bytes]
+    leaves: list[bytes]
+
+
+def whole_stretches(rows: sqlite3.Connection, path: Path, first: int, count: int) -> Iterator[Whole]:
+    """Yield `count` rows from `first` on some thousand at a time, checked like those of `whole_rows`, only quicker.
+
+    Raises:
+        LedgerError: as `whole_rows`.
+
+    """
+    end = first + count
+    for start in range(first, end, _STRETCH):
+        last = min(start + _STRETCH, end) - 1
+        statement = "SELECT hdr, leaf FROM rows WHERE seq BETWEEN ? AND ? ORDER BY seq"
+        try:
+            found = rows.execute(statement, (start, last)).fetchall()
+        except sqlite3.DatabaseError:
+            found = []
+        headers = [header for header, _ in found]
+        leaves = [leaf(header) for header in headers]
+        in_place = all(b'"seq":%d' % seq in header for seq, header in enumerate(headers, start))
+        if not in_place or leaves != [kept for _, kept in found] or len(found) != last - start + 1:
+            for _ in whole_rows(rows, path, start):
+                pass  # which finds the row and raises
+            raise corrupt(path, start, "the rows cannot be read twice alike")
+        yield Whole(start, headers, leaves)
 
 
 def check_rows(rows: sqlite3.Connection, path: Path) -> tuple[str, int]:

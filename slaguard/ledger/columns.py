@@ -83,7 +83,7 @@ def _columns(
             raise LedgerError(
                 f"E-RECORD  {record_type.kind}.{field.name}: {error} cannot stand there\n    correct or leave out this field"
             ) from error
-    return columns | {name: _milliseconds(columns[source]) for name, source in MEASURED.items() if source in columns}
+    return columns | {name: milliseconds(columns[source]) for name, source in MEASURED.items() if source in columns}
 
 
 def _column(field: Field, values: Iterable[Any], reading: _Reading) -> Columns:
@@ -114,7 +114,7 @@ def _map(values: list[dict[str, str] | None]) -> Columns:
     }
 
 
-def _milliseconds(nanoseconds: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def milliseconds(nanoseconds: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Round up to whole milliseconds: a contract's limit is whole, so no value changes its side of one."""
     rounded = nanoseconds // NS_PER_MS + (nanoseconds % NS_PER_MS > 0)
     return np.where(nanoseconds == NULL, NULL, rounded)
@@ -148,6 +148,14 @@ def to_records(record_type: type[Kept], rows: Iterable[tuple[Any, ...]]) -> Iter
         yield record_type(**{name: decode(value) for (name, decode), value in pairs if value is not None})
 
 
+def _attributes(texts: Mapping[str, str | None]) -> dict[str, str]:
+    names, values = texts[NAMES], texts[VALUES]
+    if names is None or values is None:
+        return {}
+    pairs = zip(names.split(SEPARATOR), values.split(SEPARATOR), strict=True)
+    return {_unescaped(name): _unescaped(value) for name, value in pairs}
+
+
 def _decoder(field: Field) -> Callable[[Any], Any]:
     match field.sort:
         case Sort.TEXT:
@@ -157,6 +165,6 @@ def _decoder(field: Field) -> Callable[[Any], Any]:
         case Sort.FLAG:
             return bool
         case Sort.MAP:
-            return lambda entries: {_unescaped(k): _unescaped(v) for k, v in entries.items()}
+            return _attributes
         case Sort.NUMBER | Sort.TIME:
             return int

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from slaguard.evaluation.demands import Condition, Mark
-from slaguard.ledger.columns import MEASURED
+from slaguard.ledger.columns import MEASURED, NAMES, SEPARATOR, VALUES
 from slaguard.ledger.headers import text
 from slaguard.ledger.layout import LAYOUTS, Field, Sort
 from slaguard.records import NULL, Observation, merge_spans
@@ -72,7 +72,8 @@ class Relation:
             if column is None:
                 return Field(name, Sort.TEXT), Sql("CAST(NULL AS VARCHAR)")
             key = text(name.removeprefix(ATTRIBUTE_PREFIX))
-            return Field(name, Sort.TEXT), Sql(f"list_extract(map_extract({column}, ?), 1)", (key,))
+            names, values = (f"string_split({column}.{part}, '{SEPARATOR}')" for part in (NAMES, VALUES))
+            return Field(name, Sort.TEXT), Sql(f"list_extract({values}, list_position({names}, ?))", (key,))
         known = _FIELDS.get(name)
         if known is None:
             raise ValueError(f"an observation has no field {name!r}")
@@ -183,13 +184,14 @@ def mask(marks: tuple[Mark, ...], relation: Relation) -> Sql:
     for i, mark in enumerate(marks):
         bits_of[mark] = bits_of.get(mark, 0) | 1 << i
     bits = (
-        _mark(mark, relation).within("CASE WHEN ", f" THEN CAST({found} AS BIGINT) ELSE CAST(0 AS BIGINT) END")
+        mark_met(mark, relation).within("CASE WHEN ", f" THEN CAST({found} AS BIGINT) ELSE CAST(0 AS BIGINT) END")
         for mark, found in bits_of.items()
     )
     return Sql.join(" + ", bits, empty="CAST(0 AS BIGINT)")
 
 
-def _mark(mark: Mark, relation: Relation) -> Sql:
+def mark_met(mark: Mark, relation: Relation) -> Sql:
+    """Return a Mark as SQL that is true where it matches."""
     pieces = [condition(c, relation) for c in mark.conditions]
     if mark.windows is not None:
         sent = relation.field("sent_at")[1].text

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from slaguard.ledger.identity import idempotency_key
 from slaguard.records import NULL, Coverage, Fact, Incident, Record, Span, from_header, header, merge_spans
-from slaguard.terms import Source
+from slaguard.terms import OF_CALLS, Source
 
 Document = Fact | Incident | Coverage
 
@@ -66,9 +66,9 @@ class Documents:
 
     def coverage(self, span: Span, as_of: int) -> dict[Source, tuple[Span, ...]]:
         """Return what was watched in the span, for every source, as known by `as_of`."""
-        found: dict[Source, list[Span]] = {source: [] for source in Source}
+        found: dict[Source, list[Span]] = {source: [] for source in OF_CALLS}
         for record in self._known(as_of):
-            if isinstance(record, Coverage):
+            if isinstance(record, Coverage) and record.source in found:
                 found[record.source].append((max(record.start, span[0]), min(record.end, span[1])))
         return {source: merge_spans(spans) for source, spans in found.items()}
 

@@ -10,14 +10,17 @@ from typing import Final
 
 from slaguard.evaluation.demands import Demands
 from slaguard.evaluation.evaluate import evaluate
+from slaguard.evaluation.lookback import looked_at, looks_back
+from slaguard.evaluation.parts import rfc3339
 from slaguard.evaluation.requirements import requirements
-from slaguard.evaluation.result import Evaluation, rfc3339
+from slaguard.evaluation.result import Evaluation, WarningPart
 from slaguard.ledger.fingerprint import fingerprint
 from slaguard.ledger.read import open_store
 from slaguard.ledger.store import ColumnStore
 from slaguard.records import Evidence, Fact, Incident, escape
 from slaguard.spec.model import Agreement
 from slaguard.spec.period import ResolvedPeriod
+from slaguard.spec.resolve import periods_before
 
 MEMORY: Final = "512MB"
 """What DuckDB may use for one store before it writes to disk."""
@@ -53,7 +56,7 @@ def opened(directory: Path, *, partials: bool = True) -> Iterator[ColumnStore]:
         yield store
 
 
-def judge(
+def judge(  # noqa: PLR0913 - what one evaluation is made of
     store: ColumnStore,
     agreement: Agreement,
     period: ResolvedPeriod,
@@ -62,6 +65,8 @@ def judge(
     spec_sha256: str,
     documents: Sequence[Fact | Incident] | None = None,
     notes: Sequence[str] = (),
+    history: Sequence[Evaluation] | None = None,
+    unconfirmed: Sequence[str] = (),
 ) -> Judged:
     """Ask a store for what an Agreement needs counted in a period, and judge it.
 
@@ -73,6 +78,8 @@ def judge(
         spec_sha256: the hash of the normal form.
         documents: Facts and Incidents; None: those in the store. None that was recorded after `as_of` counts.
         notes: what a reader must know of how the records came into the store.
+        unconfirmed: profiles of the Agreement that follow a text which nobody has compared with its source.
+        history: the Evaluations of earlier periods; None: they are judged too, where money or rights hang on them.
 
     Raises:
         ConfigError: the period is a look whose ends lie inside an interval that is counted.
@@ -91,12 +98,43 @@ def judge(
         incidents=tuple(d for d in known if isinstance(d, Incident)),
         notes=(*notes, *answered.notes, *_why_none(answered, store, agreement, period)),
     )
-    return Judged(demands, evidence, evaluate(agreement, period, evidence, as_of, spec_sha256=spec_sha256))
+    before = earlier(store, agreement, period, as_of, spec_sha256, documents) if history is None else history
+    found = evaluate(agreement, period, evidence, as_of, spec_sha256=spec_sha256, history=before)
+    return Judged(demands, evidence, found.model_copy(update={"warnings": (*_presets(unconfirmed), *found.warnings)}))
+
+
+def _presets(unconfirmed: Sequence[str]) -> Iterator[WarningPart]:
+    """Yield a warning for each profile that must be compared with its source before anybody relies on the result."""
+    for label in unconfirmed:
+        text = f"{label} follows a text that nobody has compared with its source; compare it before you rely on this"
+        yield WarningPart(code="W-SPEC-PRESET", path="use", text=text)
+
+
+def earlier(
+    store: ColumnStore,
+    agreement: Agreement,
+    period: ResolvedPeriod,
+    as_of: int,
+    spec_sha256: str,
+    documents: Sequence[Fact | Incident] | None = None,
+) -> tuple[Evaluation, ...]:
+    """Return the Evaluations of the earlier periods that an Agreement's money and rights look back at, in order of time.
+
+    Each is judged with those before it: what a year's cap leaves in March depends on what January and February paid.
+    """
+    if not period.own or not looks_back(agreement):
+        return ()
+    wanted = looked_at(agreement, period, periods_before(agreement, period.label))
+    history: list[Evaluation] = []
+    for one in sorted(wanted, key=lambda p: p.start):
+        done = judge(store, agreement, one, as_of, spec_sha256=spec_sha256, documents=documents, history=tuple(history))
+        history.append(done.evaluation)
+    return tuple(history)
 
 
 def _why_none(answered: Evidence, store: ColumnStore, agreement: Agreement, period: ResolvedPeriod) -> list[str]:
     """Say why none of the records counts, where none does: another vendor's, or of another time."""
-    if any(len(table.n) for table in answered.tables.values()):
+    if not answered.tables or any(len(table.n) for table in answered.tables.values()):
         return []
     seen, vendor = store.overview(), agreement.vendor
     if not seen.vendors or seen.first is None or seen.last is None:

@@ -19,6 +19,8 @@ SCHEMA: Final = 2
 """The version of the Parquet columns (`segment.columns_of`). Version 2 has those of a TrafficTally."""
 READABLE: Final = (1, 2)
 DIGITS: Final = 8
+_PAIR: Final = 64
+"""Bytes of two hashes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,23 +143,16 @@ class Manifest:
 def root(leaves: Iterable[bytes]) -> str:
     """Return the RFC 6962 tree hash over leaf hashes, as hex: the root of a segment's records.
 
-    Subtrees of equal size are joined as soon as there are two, so memory holds one hash for each level.
+    Neighbours are joined level by level; a node without one is moved up as it is, which gives the same tree.
     """
-    stack: list[tuple[int, bytes]] = []
-    for leaf in leaves:
-        stack.append((1, leaf))
-        while len(stack) > 1 and stack[-2][0] == stack[-1][0]:
-            stack.append(_joined(stack))
-    if not stack:
+    level = list(leaves)
+    if not level:
         return hashlib.sha256(b"").hexdigest()
-    while len(stack) > 1:
-        stack.append(_joined(stack))
-    return stack[0][1].hex()
-
-
-def _joined(stack: list[tuple[int, bytes]]) -> tuple[int, bytes]:
-    (size, right), (before, left) = stack.pop(), stack.pop()
-    return size + before, hashlib.sha256(b"\x01" + left + right).digest()
+    while len(level) > 1:
+        nodes = b"".join(level)
+        pairs = range(0, len(nodes) - _PAIR + 1, _PAIR)
+        level = [hashlib.sha256(b"\x01" + nodes[i : i + _PAIR]).digest() for i in pairs] + level[len(level) & ~1 :]
+    return level[0].hex()
 
 
 def _text(value: int | None) -> str | None:

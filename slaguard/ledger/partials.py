@@ -57,14 +57,15 @@ def concerns(manifest: Manifest, span: Span) -> bool:
 
 
 def stands(manifest: Manifest, counts: Counts) -> bool:
-    """Tell whether the answer on this segment alone can be kept: all of it in the span and known, and no grade asked for.
+    """Tell whether the answer on this segment alone can be kept: all of it in the span and known, and nothing asked beyond it.
 
-    A grade may stand in another segment, and a later one may come.
+    A grade may stand in another segment, and a later one may come; records that are told one by one are not kept twice.
     """
     start, end = counts.span
     sent, batch = manifest.sent, manifest.batch
     return (
         "grade" not in counts.keys
+        and not counts.each
         and (manifest.known is None or manifest.known <= counts.as_of)
         and (sent is None or (start <= sent[0] and sent[1] < end))
         and (batch is None or (start <= batch[0] and batch[1] <= end))
@@ -89,6 +90,7 @@ def body(counts: Counts) -> bytes:
             "keys": list(counts.keys),
             "bin_ns": None if counts.bin_ns is None else str(counts.bin_ns),
             "phase": str(phase(counts)),
+            **counts.further(),
         }
     )
 
@@ -126,6 +128,9 @@ def asked(content: bytes, span: Span) -> Counts:
             marks=tuple(_read_mark(m) for m in read["marks"]),
             keys=tuple(map(str, read["keys"])),
             bin_ns=bin_ns,
+            by=tuple(map(str, read.get("by", ()))),
+            per=tuple(map(str, read.get("per", ()))),
+            like=tuple(map(str, read.get("like", ()))),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a Demand: {error}") from None

@@ -20,10 +20,10 @@ from slaguard.errors import LedgerError
 from slaguard.evaluation.demands import Demands
 from slaguard.ledger import schema, standing
 from slaguard.ledger.check import sealed_through, whole_rows
+from slaguard.ledger.keyed import Keyed, key_of
 from slaguard.ledger.opening import GENESIS
 from slaguard.ledger.recovery import manifests_of
 from slaguard.ledger.seal import Repeats
-from slaguard.ledger.segment import Keyed, key_of
 from slaguard.ledger.store import ColumnStore
 from slaguard.ledger.stored import TABLES
 from slaguard.ledger.writers import SEGMENTS, Sealed, folders, newest_published, published

@@ -16,10 +16,11 @@ from __future__ import annotations
 import errno
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,11 +28,11 @@ from slaguard import __version__
 from slaguard.errors import LedgerError
 from slaguard.files import fsync_directory
 from slaguard.ledger import recovery, schema
-from slaguard.ledger.check import sealed_through, whole_rows
-from slaguard.ledger.headers import leaf
+from slaguard.ledger.check import Whole, sealed_through, whole_rows, whole_stretches
+from slaguard.ledger.keyed import Identified
 from slaguard.ledger.manifest import DIGITS, Manifest, root
-from slaguard.ledger.places import placing
-from slaguard.ledger.segment import Keyed, segment_name, write_segment
+from slaguard.ledger.places import placing, side_by_side
+from slaguard.ledger.segment import segment_name, write_segment
 
 if TYPE_CHECKING:
     from slaguard.ledger.rowlog import RowLog
@@ -143,10 +144,10 @@ def draft(log: RowLog, count: int) -> Draft:
         (ix,) = rows.execute("SELECT count(*) FROM manifests").fetchone()
         repeats = Repeats(rows)
         leaves: list[bytes] = []
-        stream = islice(whole_rows(rows, log.directory / schema.ROWS_NAME, first), count)
+        stretches = whole_stretches(rows, log.directory / schema.ROWS_NAME, first, count)
         part = folder / f".{ix:0{DIGITS}d}.parquet{recovery.PART}"
         with _removed_on_failure(part):
-            written = write_segment(part, _leaving(stream, leaves), segment_name(log.origin, ix), again=repeats)
+            written = write_segment(part, _leaving(stretches, leaves), segment_name(log.origin, ix), again=repeats)
             moments = written.moments or (None, None)
             manifest = Manifest(
                 origin=log.origin,
@@ -177,15 +178,17 @@ def _make(folder: Path) -> None:
         fsync_directory(folder.parent)
 
 
-def _leaving(rows: Iterator[tuple[int, bytes]], leaves: list[bytes]) -> Iterator[tuple[int, bytes]]:
+def _leaving(stretches: Iterator[Whole], leaves: list[bytes]) -> Iterator[tuple[int, bytes]]:
     """Pass rows on and note their leaf hashes, up to the bytes of a segment."""
     size = 0
-    for seq, header in rows:
-        size += len(header)
-        if leaves and size > MOST_BYTES:
+    for first, headers, hashes in stretches:
+        sizes = list(accumulate(map(len, headers), initial=size))[1:]
+        fitting = max(bisect_right(sizes, MOST_BYTES), 0 if leaves else 1)
+        leaves += hashes[:fitting]
+        yield from enumerate(headers[:fitting], first)
+        if fitting < len(headers):
             return
-        leaves.append(leaf(header))
-        yield seq, header
+        size = sizes[-1]
 
 
 @contextmanager
@@ -216,10 +219,13 @@ class Repeats:
             self._tables.append("named")
         self.named: dict[bytes, int] = {}
 
-    def __call__(self, batch: Sequence[Keyed]) -> Collection[int]:
+    def __call__(self, batch: Sequence[Identified]) -> Collection[int]:
         """Return the seqs of those of some rows, in order and after all given before, that come again."""
-        places = [self._place(row) for row in batch]
-        first = self._first(places)
+        places = [self._placing(row.kind, row.name) or row.key for row in batch]
+        own = dict(zip(places, [row.seq for row in batch], strict=True))
+        first = self._first(own)
+        if len(own) == len(batch) and own.items() <= first.items() and own.keys().isdisjoint(self.named):
+            return ()  # as it nearly always is: each row is the first of its own key
         again = set()
         for row, place in zip(batch, places, strict=True):
             earliest = min(first.get(place, row.seq + 1), self.named.get(place, row.seq + 1))
@@ -229,19 +235,17 @@ class Repeats:
                 self.named[place] = row.seq
         return again
 
-    def _place(self, row: Keyed) -> bytes:
-        return self._placing(row.kind, str(row.body.get("id"))) or row.key
-
-    def _first(self, keys: list[bytes]) -> dict[bytes, int]:
-        """Return the first row of each key that the row log knows."""
+    def _first(self, keys: Iterable[bytes]) -> dict[bytes, int]:
+        """Return the first row of each key that the row log knows, and of some others beside them."""
+        spans, single = side_by_side(keys)
+        some = [single[start : start + _AT_ONCE] for start in range(0, len(single), _AT_ONCE)]
+        asked = [("BETWEEN ? AND ?", span) for span in spans] + [(f"IN ({','.join('?' * len(s))})", s) for s in some]
         found: dict[bytes, int] = {}
-        for start in range(0, len(keys), _AT_ONCE):
-            some = keys[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(some))
-            for table in self._tables:
-                statement = f"SELECT key, seq FROM {table} WHERE key IN ({marks})"  # noqa: S608 - our own names
-                for key, seq in self._rows.execute(statement, some):
-                    found[key] = min(seq, found.get(key, seq))
+        for table in self._tables:
+            for condition, values in asked:
+                there = dict(self._rows.execute(f"SELECT key, seq FROM {table} WHERE key {condition}", values))  # noqa: S608
+                there.update({key: min(there[key], found[key]) for key in there.keys() & found.keys()})
+                found.update(there)
         return found
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal, localcontext
 from functools import lru_cache
-from itertools import islice
+from itertools import accumulate, islice, repeat
+from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,18 +24,21 @@ import numpy as np
 import numpy.typing as npt
 
 from slaguard.errors import LedgerError
-from slaguard.ledger.columns import MEASURED, NAMES, VALUES, Columns, from_headers
+from slaguard.ledger.columns import MEASURED, NAMES, VALUES, Columns, from_headers, milliseconds
+from slaguard.ledger.keyed import Body, Identified, Keyed, Told, key_of, keyed
 from slaguard.ledger.layout import LAYOUTS, Sort
 from slaguard.ledger.manifest import SCHEMA
+from slaguard.ledger.projection import COUNTED, FIELDS, PARSED, Parsed, parse
 from slaguard.ledger.stored import TABLES
-from slaguard.records import MINUTE, NS, NULL, RECORD_TYPES, SCHEMA_VERSION, TrafficTally
-from slaguard.terms import Grade
+from slaguard.records import MINUTE, NS, NULL, RECORD_TYPES, SCHEMA_VERSION, Observation, TrafficTally
 
 if TYPE_CHECKING:
     import duckdb
 
-BATCH: Final = 5_000
+BATCH: Final = 20_000
 """Headers that are turned into columns at a time."""
+FEW: Final = 500
+"""Headers that are read one by one in less time than DuckDB takes to plan how."""
 MEMORY: Final = "512MB"
 GENESIS: Final = "genesis"
 HOUR: Final = 3600 * NS
@@ -43,10 +46,6 @@ BUCKETS: Final = {"latency_bucket": "total_time_ns", "first_token_bucket": "time
 """Bucket columns, and the field each is made from."""
 _PER_E: Final = 50
 """Buckets in which a time grows by the factor e: a bucket is ⌊ln(seconds)/0.02⌋."""
-
-Body = Mapping[str, Any]
-"""A parsed header."""
-
 
 _SINCE: Final[dict[type[Any], int]] = {TrafficTally: 2}
 """The version of the columns since which a type's fields are among them; all others are since the first."""
@@ -98,16 +97,21 @@ def derive(kind: str, bodies: Sequence[Body]) -> Columns:
 
 def _derived(kind: str, bodies: Sequence[Body], keys: Sequence[bytes]) -> Columns:
     _require_known(kind, bodies)
-    columns = {"identity": np.array([as_number(key) for key in keys], dtype=np.int64)}
+    columns = {"identity": _numbers(keys)}
     table = TABLES.get(RECORD_TYPES[kind]) if kind in RECORD_TYPES else None
     if table is None:
         return columns | {"known_at": np.array([int(body.get("recorded_at", 0)) for body in bodies], dtype=np.int64)}
     found = from_headers(table.record_type, bodies)
-    columns["known_at"] = _known(found, table.known)
+    return columns | _reckoned(found, table.known) | found
+
+
+def _reckoned(found: Columns, known: Sequence[str]) -> Columns:
+    """Return what follows from times: from when on records count, and where calls lie in time and among lengths of time."""
+    columns = {"known_at": _known(found, known)}
     if "sent_at" in found:
         columns |= {"minute": _floored(found["sent_at"], MINUTE), "hour": _floored(found["sent_at"], HOUR)}
         columns |= {name: bucket(found[source]) for name, source in BUCKETS.items()}
-    return columns | found
+    return columns
 
 
 def _require_known(kind: str, bodies: Sequence[Body]) -> None:
@@ -119,40 +123,9 @@ def _require_known(kind: str, bodies: Sequence[Body]) -> None:
         )
 
 
-def key_of(body: Body) -> bytes:
-    """Return `identity.idempotency_key` of a parsed header's record; the first row is named by its log.
-
-    A header holds text in the form that is hashed, so nothing has to be escaped again.
-    """
-    kind = str(body["kind"])
-    parts = (kind, *(str(part) for part in _identity(kind, body)))
-    return hashlib.sha256("\x1f".join(parts).encode("ascii")).digest()
-
-
-def _identity(kind: str, body: Body) -> tuple[Any, ...]:
-    match kind:
-        case "score":
-            graded = "unscored" if body["grade"] == Grade.UNSCORED else "graded"
-            return (body["observation"], body["scorer"], graded)
-        case "adjudication":
-            return (body["observation"], body["by"], body["grade"], body.get("recorded_at", ""))
-        case "incident":
-            return (body["id"], "ended" if "end" in body else "open")
-        case "probe_planned" | "probe_missed":
-            return (body["slot"],)
-        case "coverage":
-            return (body["source"], body["start"], body["end"], body["via"])
-        case "traffic_tally":
-            return (body["vendor"], body["via"], body["writer"], body["start"])
-        case "genesis":
-            return (body["origin"],)
-        case _:
-            return (body["id"],)
-
-
-def as_number(key: bytes) -> int:
-    """Return the first 8 bytes of a key as a signed number, most significant byte first."""
-    return int.from_bytes(key[:8], "big", signed=True)
+def _numbers(keys: Sequence[bytes]) -> npt.NDArray[np.int64]:
+    """Return `keyed.as_number` of each key, which is a quarter of it."""
+    return np.frombuffer(b"".join(keys), dtype=">i8")[::4].astype(np.int64)
 
 
 def _known(found: Columns, names: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -184,28 +157,19 @@ def _edges() -> tuple[int, npt.NDArray[np.int64]]:
     """Return the bucket of one nanosecond, and where it and each later bucket begin, up to the greatest 64-bit time."""
     first, last = -1037, 1147  # ⌊ln(1e-9)·50⌋ and ⌊ln(9.22e9)·50⌋
     with localcontext() as context:
-        context.prec = 60
-        exact = [(Decimal(b) / _PER_E).exp() * NS for b in range(first, last + 1)]
+        context.prec = 60  # of which the steps lose four
+        step = (Decimal(1) / _PER_E).exp()
+        exact = accumulate(repeat(step, last - first), mul, initial=(Decimal(first) / _PER_E).exp() * NS)
         edges = [int(e.to_integral_value(ROUND_CEILING)) for e in exact]
     return first, np.array(edges, dtype=np.int64)
 
 
 # ── the file ────────────────────────────────────────────────────────────────────────────────────────────────────────
-@dataclass(frozen=True, slots=True)
-class Keyed:
-    """A row whose header was parsed, with the key of its record."""
-
-    seq: int
-    kind: str
-    key: bytes
-    body: Body
-
-
-Again = Callable[[Sequence[Keyed]], Collection[int]]
+Again = Callable[[Sequence[Identified]], Collection[int]]
 """Which of these rows (by seq) come after an earlier one of the same identity."""
 
 
-def _none_again(_: Sequence[Keyed]) -> Collection[int]:
+def _none_again(_: Sequence[Identified]) -> Collection[int]:
     return ()
 
 
@@ -256,9 +220,11 @@ def write_segment(path: Path, rows: Iterable[tuple[int, bytes]], segment_id: str
 
         try:
             with _database(spill) as database:
-                _fill(database, rows, segment_id, again)
-                _copy(database, path)
+                count, is_in_order = _fill(database, rows, segment_id, again)
+                _copy(database, path, is_in_order=is_in_order)
                 found = _summary(database)
+                if sum(found[2].values()) != count:  # before anything speaks of the file: its rows are deleted after that
+                    raise LedgerError(f"{path}: E-LEDGER-WRITE  {count} rows gave {found[2]}\n    seal with another release")
         except duckdb.IOException as error:
             full = os.strerror(errno.ENOSPC)
             number = errno.ENOSPC if full.lower() in str(error).lower() else errno.EIO
@@ -295,52 +261,82 @@ def _database(spill: str) -> duckdb.DuckDBPyConnection:
     return database
 
 
-def _fill(database: duckdb.DuckDBPyConnection, rows: Iterable[tuple[int, bytes]], segment_id: str, again: Again) -> None:
-    stream = iter(rows)
+def _fill(
+    database: duckdb.DuckDBPyConnection, rows: Iterable[tuple[int, bytes]], segment_id: str, again: Again
+) -> tuple[int, bool]:
+    """Put rows into the table; return how many, and whether they stand there in order."""
+    stream, count, ends = iter(rows), 0, list[int]()
     while batch := list(islice(stream, BATCH)):
-        keyed = _keyed(batch)
-        repeated = set(again(keyed))
-        headers = dict(batch)
-        groups: dict[str, list[Keyed]] = {}
-        for row in keyed:
-            groups.setdefault(row.kind, []).append(row)
-        for kind, group in groups.items():
-            columns = _derived(kind, [row.body for row in group], [row.key for row in group])
-            columns["seq"] = np.array([row.seq for row in group], dtype=np.int64)
-            columns["again"] = np.array([row.seq in repeated for row in group], dtype=np.int64)
-            columns["kind"] = np.full(len(group), kind, dtype=object)
-            columns["segment"] = np.full(len(group), segment_id, dtype=object)
-            columns["hdr"] = np.array([headers[row.seq].decode("ascii") for row in group], dtype=object)
-            _insert(database, columns)
+        seqs, headers = zip(*batch, strict=True)
+        parsed = parse(database, seqs, headers) if len(batch) > FEW else None
+        known = keyed(batch) if parsed is None else _told(batch, parsed)
+        repeated = again(known)
+        others = [row for row in known if isinstance(row, Keyed)]
+        for columns in _by_hand(dict(batch) if others else {}, others):
+            ends += _insert(database, columns, segment_id, repeated)
+        if parsed is not None and len(others) < len(known):
+            first = next(row.seq for row in known if isinstance(row, Told))
+            ends += (first, _insert(database, _made(parsed, known), segment_id, repeated, parsed=True)[1])
+        count += len(batch)
+    return count, ends == sorted(ends)
 
 
-def _keyed(batch: Sequence[tuple[int, bytes]]) -> list[Keyed]:
-    """Parse headers, many at a time."""
-    joined = b",".join(header for _, header in batch)
-    try:
-        bodies: list[dict[str, Any]] = json.loads(f"[{joined.decode('ascii')}]")
-        return [Keyed(seq, str(body["kind"]), key_of(body), body) for (seq, _), body in zip(batch, bodies, strict=True)]
-    except (ValueError, KeyError, TypeError):
-        seq = next((seq for seq, header in batch if not _is_header(header)), batch[0][0])
-        raise LedgerError(f"E-LOG-CORRUPT {seq}  the row is not a record's header\n    restore it from a backup") from None
+def _told(batch: Sequence[tuple[int, bytes]], parsed: Parsed) -> list[Identified]:
+    """Tell rows apart that the engine has read; those whose fields are no columns are read here."""
+    keys = [b"" if named is None else hashlib.sha256(named.encode("ascii")).digest() for named in parsed.named]
+    told: list[Identified] = [*map(Told, (seq for seq, _ in batch), parsed.kinds, keys, parsed.names)]
+    strange = [place for place, named in enumerate(parsed.named) if named is None]
+    for place, row in zip(strange, keyed([batch[place] for place in strange]), strict=True):
+        told[place] = row
+    return told
 
 
-def _is_header(header: bytes) -> bool:
-    try:
-        key_of(json.loads(header.decode("ascii")))
-    except (ValueError, KeyError, TypeError):
-        return False
-    return True
+def _by_hand(headers: Mapping[int, bytes], rows: Sequence[Keyed]) -> Iterator[Columns]:
+    """Yield the columns of rows read here, kind by kind."""
+    groups: dict[str, list[Keyed]] = {}
+    for row in rows:
+        groups.setdefault(row.kind, []).append(row)
+    for kind, group in groups.items():
+        columns = _derived(kind, [row.body for row in group], [row.key for row in group])
+        columns["seq"] = np.array([row.seq for row in group], dtype=np.int64)
+        columns["kind"] = np.full(len(group), kind, dtype=object)
+        columns["hdr"] = np.array([headers[row.seq].decode("ascii") for row in group], dtype=object)
+        yield columns
 
 
-def _insert(database: duckdb.DuckDBPyConnection, columns: Columns) -> None:
-    names = ", ".join(f'"{name}"' for name in columns)
-    values = ", ".join(_value(name) for name in columns)
+def _made(parsed: Parsed, rows: Sequence[Identified]) -> Columns:
+    """Return the columns beside those that the engine has read."""
+    times = parsed.times
+    return {
+        "seq": parsed.seqs,
+        "hdr": parsed.texts,
+        "identity": _numbers([row.key for row in rows]),
+        # All other records have of these times but the one they are known from.
+        **_reckoned(times, TABLES[Observation].known),
+        **{name: milliseconds(times[source]) for name, source in MEASURED.items()},
+    }
+
+
+def _insert(
+    database: duckdb.DuckDBPyConnection, columns: Columns, segment_id: str, repeated: Collection[int], *, parsed: bool = False
+) -> tuple[int, int]:
+    """Insert rows whose columns are these, with those of the table where their fields are `parsed`; return their ends."""
+    seqs = columns["seq"]
+    columns["again"] = np.isin(seqs, list(repeated)).astype(np.int64)
+    columns["segment"] = np.full(len(seqs), segment_id, dtype=object)
+    source, names = "batch", list(columns)
+    values = [_value(name) for name in names]
+    if parsed:
+        source, names = f"{PARSED} AS p POSITIONAL JOIN batch WHERE {COUNTED}", [*names, "kind", *FIELDS]
+        values = [f"batch.{value}" if value == '"seq"' else value for value in values]
+        values += ["kind", *(f'"{name}"' for name in FIELDS)]
+    listed = ", ".join(f'"{name}"' for name in names)
     database.register("batch", columns)
     try:
-        database.execute(f"INSERT INTO segment({names}) SELECT {values} FROM batch")  # noqa: S608 - our own names
+        database.execute(f"INSERT INTO segment({listed}) SELECT {', '.join(values)} FROM {source}")  # noqa: S608 - our own names
     finally:
         database.unregister("batch")
+    return int(seqs[0]), int(seqs[-1])
 
 
 def _value(name: str) -> str:
@@ -350,10 +346,11 @@ def _value(name: str) -> str:
     return f"nullif(\"{name}\", CAST('{NULL}' AS BIGINT))" if kind == "BIGINT" and optional else f'"{name}"'
 
 
-def _copy(database: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _copy(database: duckdb.DuckDBPyConnection, path: Path, *, is_in_order: bool) -> None:
     quoted = str(path).replace("'", "''")
+    order = "" if is_in_order else " ORDER BY seq"
     database.execute(
-        f"COPY (SELECT * FROM segment WHERE seq >= 0 ORDER BY seq) TO '{quoted}'"  # noqa: S608 - quoted
+        f"COPY (SELECT * FROM segment WHERE seq >= 0{order}) TO '{quoted}'"  # noqa: S608 - quoted
         " (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)"
     )
 

@@ -6,17 +6,19 @@ other integer types arrive in Python as floats.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from slaguard.evaluation.demands import KEYS, Counts
-from slaguard.ledger.conditions import ATTRIBUTE_PREFIX, CALLS, SLOTS, Relation, Sql, mask, where
+from slaguard.evaluation.demands import HEX_DIGITS, KEYS, MOST_TOKENS, NOTHING, SOMETHING, Counts, Failures, Mark, Over
+from slaguard.ledger.conditions import ATTRIBUTE_PREFIX, CALLS, SLOTS, Relation, Sql, mark_met, mask, where
 from slaguard.ledger.headers import text
+from slaguard.ledger.layout import Sort
 from slaguard.records import NULL
 from slaguard.terms import Source
 
+CACHED: Final = f"{ATTRIBUTE_PREFIX}cached_input_tokens"
 _NULL: Final = f"CAST('{NULL}' AS BIGINT)"
 
 
@@ -59,10 +61,82 @@ def _key(name: str, counts: Counts, relation: Relation) -> Sql:
         case "known":
             share = relation.field("inclusion_probability")[1].text
             return Sql(f"CAST(CASE WHEN {share} = '1' THEN 1 ELSE 0 END AS BIGINT)")
-        case "outcome" | "time_to_first_token" | "total_time":
-            return relation.field(name)[1]
+        case "group" | "per" | "like":
+            return group_code(_told_by(name, counts), relation)
         case _:
-            raise ValueError(f"a Demand cannot group by {name!r}; it can by {', '.join(KEYS)}")
+            return _of_fields(name, relation)
+
+
+def _of_fields(name: str, relation: Relation) -> Sql:
+    """Return the expression of a key that is a field, or is made of fields alone."""
+    if name in _PLAIN:
+        return relation.field(name)[1]
+    if name in _MADE:
+        return made(name, relation)
+    if name.startswith(ATTRIBUTE_PREFIX):
+        return whole_number(relation.field(name)[1])
+    raise ValueError(f"a Demand cannot group by {name!r}; it can by {', '.join(KEYS)}")
+
+
+_PLAIN: Final = frozenset({"outcome", "time_to_first_token", "total_time", "sent_at", "input_tokens", "output_tokens"})
+"""Keys that are columns as they are."""
+_SUM: Final = "TRY_CAST(CAST({} AS HUGEINT) {} {} AS BIGINT)"
+"""A sum or difference of two whole numbers; none where 64 bits do not hold it."""
+_MADE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "end_at": (f"coalesce({{0}}, {_SUM.format('{1}', '+', '{2}')}, {{1}})", ("ended_at", "sent_at", "total_time_ns")),
+    "request_ns": (f"coalesce({{2}}, {_SUM.format('{0}', '-', '{1}')})", ("ended_at", "sent_at", "total_time_ns")),
+    "first_token_ns": (
+        f"coalesce({{2}}, {_SUM.format('{0}', '-', '{1}')})",
+        ("first_byte_at", "sent_at", "time_to_first_token_ns"),
+    ),
+    "generation_ns": (
+        f"coalesce({_SUM.format('{2}', '-', '{3}')}, {_SUM.format('{0}', '-', '{1}')})",
+        ("ended_at", "first_byte_at", "total_time_ns", "time_to_first_token_ns"),
+    ),
+    "cached_input_tokens": ("CASE WHEN regexp_full_match({0}, '[0-9]{{1,18}}') THEN TRY_CAST({0} AS BIGINT) END", (CACHED,)),
+}
+"""Keys that are made of several fields, or read from text: the expression, and the fields in it."""
+
+
+def made(name: str, relation: Relation) -> Sql:
+    """Return the expression of a key that is made of fields."""
+    form, fields = _MADE[name]
+    found = [relation.field(field)[1] for field in fields]
+    text = form.format(*(f.text for f in found))
+    return Sql(f"CAST({text} AS BIGINT)", found[0].values * form.count("{0}"))
+
+
+def whole_number(field: Sql) -> Sql:
+    """Return the expression of a text that is a whole number of at most 18 digits; NULL where it is none."""
+    form = f"CASE WHEN regexp_full_match({field.text}, '[0-9]{{1,18}}') THEN TRY_CAST({field.text} AS BIGINT) END"
+    return Sql(f"CAST({form} AS BIGINT)", field.values * 2)
+
+
+def _told_by(key: str, counts: Counts) -> tuple[str, ...]:
+    """Return the fields that a key is the code of; none for any other key."""
+    return {"group": counts.by, "per": counts.per, "like": counts.like}.get(key, ())
+
+
+def group_code(fields: tuple[str, ...], relation: Relation) -> Sql:
+    """Return the expression of `demands.group_code`; a text that DuckDB keeps in a dictionary is hashed once.
+
+    Raises:
+        ValueError: no field, or one that holds no text.
+
+    """
+    codes = []
+    for place, name in enumerate(fields):
+        known, expression = relation.field(name)
+        if known.sort is not Sort.TEXT:
+            raise ValueError(f"records are told apart by fields that hold text; {name} does not")
+        hashed = expression.within(f"md5(coalesce('{place}{SOMETHING}' || ", f", '{place}{NOTHING}'))")
+        codes.append(hashed.within("CAST('0x' || left(", f", {HEX_DIGITS}) AS BIGINT)"))
+    if not codes:
+        raise ValueError("the keys group, per and like need the fields that they are codes of")
+    whole = codes[0]
+    for code in codes[1:]:
+        whole = Sql(f"xor({whole.text}, {code.text})", (*whole.values, *code.values))
+    return whole
 
 
 def _grades(counts: Counts, sources: Sources) -> Sql:
@@ -96,8 +170,18 @@ def columns(counts: Counts) -> frozenset[str]:
     """Return the columns of an observation that `calls` and `calls_by_part` read."""
     conditions = [*counts.where, *(c for mark in counts.marks for c in mark.conditions)]
     fields = {"attributes" if c.field.startswith(ATTRIBUTE_PREFIX) else c.field for c in conditions}
-    keys = {_READ.get(key, key) for key in counts.keys}
+    keys = {name for key in counts.keys for name in _read(key, counts)}
+    if counts.failed is not None:
+        keys |= {"outcome"}
+    if counts.over is not None:
+        keys |= {"input_tokens", "output_tokens", "attributes"}
     return frozenset({"source", "known_at", "sent_at", "batch_start", "batch_end"} | fields | keys)
+
+
+def _read(key: str, counts: Counts) -> Iterator[str]:
+    """Yield the columns behind a key."""
+    behind = _told_by(key, counts) or _MADE.get(key, ("", (_READ.get(key, key),)))[1]
+    yield from ("attributes" if name.startswith(ATTRIBUTE_PREFIX) else name for name in behind)
 
 
 # ── whole statements ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -111,7 +195,44 @@ def _calls(counts: Counts, sources: Sources) -> Sql:
     first = Sql('o."source" = ? AND o.known_at <= ?', (list(Source).index(counts.source), counts.as_of))
     met = [first, in_span, *(where(c, CALLS) for c in counts.where)]
     calls = Sql(f" FROM {sources.observation} AS o")
+    if counts.failed is not None and counts.near is None:
+        met.append(_failing(counts.failed, counts.marks))
+    if counts.over is not None:
+        met.append(_full_windows(counts.over, Sql.join("", [calls, Sql.join(" AND ", met).within(" WHERE ")])))
     return Sql.join("", [calls, _grades(counts, sources), Sql.join(" AND ", met).within(" WHERE ")])
+
+
+def _failing(failed: Failures, marks: tuple[Mark, ...]) -> Sql:
+    """Return the condition that a record is a failure, by its outcome or by a mark."""
+    listed = ", ".join(str(int(code)) for code in failed.outcomes)
+    ways = [Sql(f'o."outcome" IN ({listed})')] if listed else []
+    ways += [mark_met(mark, CALLS) for i, mark in enumerate(marks) if failed.marked >> i & 1]
+    return Sql.join(" OR ", (way.within("coalesce(", ", FALSE)") for way in ways), empty="FALSE").within("(", ")")
+
+
+def _full_windows(over: Over, rest: Sql) -> Sql:
+    """Return the condition that a record lies in a window whose weighted tokens come to more than the limit.
+
+    `rest` is FROM and WHERE of the records that add up. Weights are whole numbers; sums are taken in 128 bits.
+    """
+    spent, cached = CALLS.field("input_tokens")[1].text, made("cached_input_tokens", CALLS)
+    answered = CALLS.field("output_tokens")[1].text
+    window = Sql('(o."sent_at" - CAST(? AS BIGINT)) // CAST(? AS BIGINT)', (over.start, over.window_ns))
+    weight = Sql(
+        f"greatest(least(coalesce({spent}, 0), {MOST_TOKENS}), 0) AS w_in, {cached.text} AS w_read,"
+        f" greatest(least(coalesce({answered}, 0), {MOST_TOKENS}), 0) AS w_out",
+        cached.values,
+    )
+    rows = Sql.join("", [window.within("SELECT ", " AS w, "), weight, rest])
+    total = Sql(
+        "SELECT w FROM (SELECT w, w_in, w_out, least(coalesce(w_read, 0), w_in) AS w_cached FROM (",
+    )
+    summed = Sql(
+        ") AS t0) AS t1 GROUP BY w HAVING CAST(sum(w_in - w_cached) AS HUGEINT) * ? + CAST(sum(w_cached) AS HUGEINT) * ?"
+        " + CAST(sum(w_out) AS HUGEINT) * ? > ?",
+        (over.plain, over.cached, over.output, over.limit),
+    )
+    return Sql.join("", [window, Sql.join("", [total, rows, summed]).within(" IN (", ")")])
 
 
 def _slots(counts: Counts, sources: Sources) -> Sql:
@@ -146,7 +267,7 @@ Branch = tuple[Relation, Sql]
 
 def _branches(counts: Counts, sources: Sources) -> list[Branch]:
     """Return where records come from; planned calls without a result stand among the observations of probes."""
-    slots = [(SLOTS, _slots(counts, sources))] if counts.source is Source.PROBE else []
+    slots = [(SLOTS, _slots(counts, sources))] if counts.source is Source.PROBE and not counts.each else []
     return [(CALLS, _calls(counts, sources)), *slots]
 
 
@@ -174,6 +295,9 @@ def _filled(counts: Counts) -> list[str]:
 def _grouped(counts: Counts, branches: list[Branch], by: Picked | None = None) -> Sql:
     """Return the GROUP BY over these records: the columns of `by`, the keys (a missing one is `NULL`) and `n`."""
     by = by or {}
+    if counts.each:
+        columns = ", ".join([*by, *_filled(counts), "CAST(1 AS BIGINT) AS n"])
+        return _records(branches, {**by, **_keys(counts)}).within(f"SELECT {columns} FROM (", ") AS r")  # noqa: S608
     columns = ", ".join([*by, *_filled(counts), "CAST(count(*) AS BIGINT) AS n"])
     groups = ", ".join(str(i + 1) for i in range(len(by) + len(counts.keys)))
     rows = _records(branches, {**by, **_keys(counts)})

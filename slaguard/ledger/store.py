@@ -26,8 +26,8 @@ from slaguard.ledger.attached import Attached
 from slaguard.ledger.columns import Columns, Kept, from_headers, from_records, int64, plain
 from slaguard.ledger.documents import Documents
 from slaguard.ledger.identity import idempotency_key
+from slaguard.ledger.keyed import Keyed, as_number
 from slaguard.ledger.partials import Partials
-from slaguard.ledger.segment import Keyed, as_number
 from slaguard.ledger.stored import PER_WRITER, TABLES
 from slaguard.ledger.verified import require_true_manifests
 from slaguard.ledger.watched import Differing, Tallies, Watched

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from slaguard.ledger.columns import MEASURED, NAMES, SEPARATOR, VALUES
+from slaguard.ledger.columns import MEASURED, NAMES, VALUES
 from slaguard.ledger.layout import LAYOUTS, Field, Sort
 from slaguard.records import NULL, Adjudication, Observation, ProbeMissed, ProbePlanned, Record, Score, TrafficTally
 from slaguard.terms import GRADE_CODE, Grade
@@ -17,9 +17,8 @@ from slaguard.terms import GRADE_CODE, Grade
 _NULL: Final = f"CAST('{NULL}' AS BIGINT)"
 PER_WRITER: Final = 2**40
 """`pos` is a writer's place times this, and the row's number in its log."""
-_ATTRIBUTES: Final = (
-    f"CASE WHEN {NAMES} IS NOT NULL THEN map(string_split({NAMES}, '{SEPARATOR}'), string_split({VALUES}, '{SEPARATOR}')) END"
-)
+_ATTRIBUTES: Final = f"struct_pack({NAMES} := {NAMES}, {VALUES} := {VALUES})"
+"""As they are kept: two texts. One value is found in them many times faster than a map of them is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +154,7 @@ def _type(field: Field) -> str:
         case Sort.TEXT:
             return "VARCHAR"
         case Sort.MAP:
-            return "MAP(VARCHAR, VARCHAR)"
+            return f"STRUCT({NAMES} VARCHAR, {VALUES} VARCHAR)"
         case _:
             return "BIGINT"
 

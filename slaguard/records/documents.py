@@ -31,7 +31,10 @@ class Incident:
     recorded_at: int | None = None
 
 
-FACT_TYPES: Final = ("ticket", "notice", "invoice", "announcement", "awareness", "model_notice", "exclusion_state")
+FACT_TYPES: Final = (
+    "ticket", "notice", "invoice", "announcement", "awareness", "model_notice", "exclusion_state", "incident_log", "vendor_report",
+    "usage", "usage_days", "affected_users", "election", "credit_paid", "prepayment",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,9 @@ class Fact:
 
     An `announcement` names the exclusion it claims and the window (`start`, `end`); `when` is when it was made. An
     `exclusion_state` sets the state (accepted, contested, rejected) of an exclusion, or of the window that starts at
-    `start`.
+    `start`. An `incident_log` says that the Incidents of its `by` are complete from `start` to `end`.
+    Those with a `value`: an `invoice` or a `prepayment` (what was paid), the `usage` of the period and its `usage_days`, the
+    share of `affected_users`, an `election` (the option that the customer chose), and a `credit_paid`.
     """
 
     kind: ClassVar[str] = "fact"
@@ -54,6 +59,12 @@ class Fact:
     start: int | None = None
     end: int | None = None
     state: str | None = None
+    period: str | None = None
+    """Which period of the Agreement it is about, by its label; None: the one that `start` and `end` touch."""
+    subject: str | None = None
+    """What it is about: an objective, a scope (service), or a region; None: everything."""
+    value: str | None = None
+    """What it states, as the Agreement writes such a value: an amount, a share, a number, or an option's name."""
     recorded_at: int | None = None
 
 

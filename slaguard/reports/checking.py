@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from slaguard.evaluation.result import rfc3339
+from slaguard.evaluation.parts import rfc3339
 from slaguard.reports.inputs import ClaimInputs
 from slaguard.reports.moments import Calendar
 from slaguard.reports.words import clean, counted, sentence
@@ -64,6 +64,7 @@ def check(inputs: ClaimInputs, files: Mapping[str, bytes], calendar: Calendar) -
         FileRow("analysis_sha256", "how each promise is decided", evaluation.inputs.analysis_sha256),
     )
     same_bytes = all(warning.code != "W-RECORDS" for warning in evaluation.warnings)
+    same_bytes = same_bytes and evaluation.inputs.history_sha256 is None
     return Check(same_bytes, command(inputs), rows, hashes, tuple(_limits(inputs)), _footer(inputs, calendar))
 
 
@@ -97,6 +98,11 @@ def _limits(inputs: ClaimInputs) -> Iterator[str]:
         f"This evidence is self-attested: {clean(evaluation.agreement.customer, 120)} kept the records, "
         "and no outside party holds a copy or a time stamp of them."
     )
+    if evaluation.inputs.history_sha256 is not None:
+        yield (
+            "Caps, points or rights look back at earlier periods, whose records are not in this folder: "
+            "the command repeats what this period gives by itself."
+        )
     yield "The records say what was received. They do not prove by themselves who sent it."
     if any(result.source is Source.PROBE for result in evaluation.objectives):
         yield "Some answers were given to questions of our own; a vendor who recognises them could answer them with more care."

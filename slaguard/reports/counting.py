@@ -8,11 +8,14 @@ from typing import Final
 
 import pandas as pd
 
+from slaguard.evaluation.result import TestPart
 from slaguard.reports.subjects import Subject
 from slaguard.reports.tally import counts_of, must_add_up, words
-from slaguard.reports.words import clean, count, figure, listing, percent, promise, target
+from slaguard.reports.words import NARROW, clean, count, figure, listing, percent, promise, target
 from slaguard.spec.explain_words import GRADE_WORDS, duration
-from slaguard.spec.model import ErrorRateRuns, MeanOfIntervals, Percentile, RequestAttainment, SampleProportion
+from slaguard.spec.indicators import IntervalP50, MeanOfMinutes, OutageRule
+from slaguard.spec.model import BinRule, ErrorRateRuns, Percentile, RequestAttainment, SampleProportion
+from slaguard.spec.scalars import Quantity
 from slaguard.terms import Grade
 
 OUTCOMES: Final = {
@@ -61,18 +64,24 @@ def count_table(subject: Subject, records: pd.DataFrame) -> tuple[CountLine, ...
 # ── intervals ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def _interval_lines(subject: Subject) -> tuple[CountLine, ...]:
     result, rule = subject.result, subject.objective.indicator
-    size = duration(rule.bin) if isinstance(rule, MeanOfIntervals | ErrorRateRuns) else ""
     population = result.estimate.population
-    lost = {
-        True: "down: in runs of bad intervals",
-        False: "lost: each interval counts the share of its answers that failed",
-    }[isinstance(rule, ErrorRateRuns)]
+    noun = f"{result.estimate.noun}s"
+    size = f" of {duration(rule.bin)}" if isinstance(rule, BinRule) else ""
+    lost = "lost: each interval counts the share of its answers that failed"
+    if isinstance(rule, ErrorRateRuns):
+        lost = "down: in runs of bad intervals"
+    elif isinstance(rule, IntervalP50):
+        lost = "slower than agreed, by the median of their answers"
+    elif result.tests:
+        lost = "bad, by the test with the smaller margin"
+    elif isinstance(rule, OutageRule):
+        lost = "down: in the outages that were stated"
     head: tuple[CountLine, ...] = ()
     if population is not None:
         must_add_up(f"{result.name}, intervals", [result.estimate.n, result.unknown], population)
-        head = (CountLine(f"intervals of {size} that count", count(population)),)
+        head = (CountLine(f"{noun}{size} that count", count(population)),)
         head += (CountLine("not watched: neither up nor down", f"− {count(result.unknown)}", "less"),) if result.unknown else ()
-    watched = CountLine("intervals watched", count(result.estimate.n), "total")
+    watched = CountLine(f"{noun} watched", count(result.estimate.n), "total")
     return (*head, watched, CountLine(lost, count(result.estimate.bad)))
 
 
@@ -100,6 +109,10 @@ def _left_words(subject: Subject, key: str, records: pd.DataFrame, counts: pd.Se
         "unmeasured": "not measured, through our own fault",
         "unscored": "without a grade or a time",
         "not sampled": "not chosen to be graded",
+        "TPS_UNDEFINED": "answers that took no time, and have no speed",
+        "filtered:entitlement": "past the entitlement: not eligible",
+        "filtered:backoff": "asked again too early after an error: not valid",
+        "filtered:repeats": "errors that repeat a counted one",
     }.get(key, clean(key, 60))
 
 
@@ -121,9 +134,15 @@ def _reason(name: str) -> str:
 def _split(subject: Subject) -> tuple[CountLine, ...]:
     result, rule = subject.result, subject.objective.indicator
     bad, n = result.estimate.bad, result.estimate.n
+    if isinstance(rule, MeanOfMinutes):
+        return ()  # its figure is a mean: no request is for or against it
     good = n - bad
+    if isinstance(rule, RequestAttainment) and rule.speed is not None:
+        limit = f"{count(int(rule.speed.bound.value))}{NARROW}tok/s"
+        return (CountLine(f"as fast as {limit}", count(good)), CountLine("slower, or without an answer", count(bad)))
     if isinstance(rule, Percentile | RequestAttainment):
-        limit = target(result.target) if isinstance(rule, Percentile) else duration(int(rule.within.bound.value))
+        within = rule.within if isinstance(rule, RequestAttainment) else None
+        limit = target(result.target) if within is None else duration(int(within.bound.value))
         return (CountLine(f"within {limit}", count(good)), CountLine("slower, or without an answer", count(bad)))
     if isinstance(rule, SampleProportion) and subject.floor:
         return (CountLine("answered correctly", count(good)), CountLine(_wrong_words(rule), count(bad)))
@@ -142,11 +161,29 @@ def _wrong_words(rule: SampleProportion) -> str:
 # ── the figure ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def _result_lines(subject: Subject) -> tuple[CountLine, ...]:
     estimate = subject.result.estimate
+    if subject.result.tests:
+        return tuple(line for test in subject.result.tests for line in _test_lines(subject, test))
+    if isinstance(subject.objective.indicator, MeanOfMinutes):
+        shown = figure(estimate.value, subject.result.unit, subject.nearest(estimate.value))
+        return (
+            CountLine(f"{subject.name}: the mean of the means of all intervals", shown, "result"),
+            CountLine("promised", promise(subject.result.target)),
+        )
     allowed = CountLine(f"{_allowed_words(subject)} would have been allowed", count(_whole(subject, estimate.allowed)))
     return (
         CountLine(_formula(subject), figure(estimate.value, subject.result.unit, subject.nearest(estimate.value)), "result"),
         CountLine("promised", promise(subject.result.target)),
         allowed,
+    )
+
+
+def _test_lines(subject: Subject, test: TestPart) -> tuple[CountLine, ...]:
+    """Return the lines of one of two tests."""
+    name = f"{subject.name}, {promise(test.error_rate)} failures: 1 − {count(test.bad)} / {count(subject.result.estimate.n)}"
+    return (
+        CountLine(name, figure(test.value, "ratio", Quantity.parse(test.share.limit).value), "result"),
+        CountLine("promised", promise(test.share)),
+        CountLine("intervals without it that would have been allowed", count(test.allowed)),
     )
 
 

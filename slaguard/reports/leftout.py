@@ -26,6 +26,7 @@ STATES: Final = {
     "accepted": "accepted",
     "contested": "in dispute: not applied",
     "rejected": "rejected: not applied",
+    "proposed": "proposed: what must be shown is not recorded, so it is not applied",
 }
 MOST_WINDOWS: Final = 6
 
@@ -72,7 +73,8 @@ def _row(subject: Subject, part: ExcludedPart, calendar: Calendar) -> ExcludedRo
     more = len(windows) - MOST_WINDOWS
     when = "; ".join(windows[:MOST_WINDOWS]) + (f"; and {more} more" if more > 0 else "")
     clause = clean(part.clause, 160)
-    return ExcludedRow(_kind(part, terms), clause, subject.label, _size(part), STATES[part.state], when)
+    of = "outage" if subject.result.estimate.noun == "minute" else "interval"
+    return ExcludedRow(_kind(part, terms), clause, subject.label, _size(part, of), STATES[part.state], when)
 
 
 def _kind(part: ExcludedPart, terms: Exclusion | None) -> str:
@@ -83,10 +85,11 @@ def _kind(part: ExcludedPart, terms: Exclusion | None) -> str:
     return f"{kind if name == kind else f'{name}: {kind}'}, {EFFECTS[terms.effect]}"
 
 
-def _size(part: ExcludedPart) -> str:
+def _size(part: ExcludedPart, of: str) -> str:
     if part.minutes:
-        return f"{counted(part.n, 'interval')}, {count(part.minutes)} minutes"
-    return counted(part.n, "record")
+        return f"{counted(part.n, of)}, {count(part.minutes)} minutes"
+    also = f", and {count(part.also)} more that another exclusion took out" if part.also else ""
+    return counted(part.n, "record") + also
 
 
 # ── the result otherwise ────────────────────────────────────────────────────────────────────────────────────────────
@@ -94,6 +97,9 @@ def _otherwise(subject: Subject, owed: CreditsPart | None) -> Iterator[str]:
     result, currency = subject.result, owed.currency if owed is not None else ""
     if result.with_contested is not None:
         yield f"{subject.name}, with what is in dispute left out too: {_variant(subject, result.with_contested, currency)}."
+    for one in result.contested:
+        only = f"with {clean(one.id, 80)} alone of what is in dispute"
+        yield f"{subject.name}, {only}: {_variant(subject, one.result, currency)}."
     if result.without_exclusions is not None:
         yield f"{subject.name}, with nothing left out: {_variant(subject, result.without_exclusions, currency)}."
 
@@ -131,7 +137,7 @@ def _unseen(subject: Subject, calendar: Calendar) -> Iterator[str]:
         of = f" of {estimate.population:,}" if estimate.population is not None else ""
         verb = "was" if result.unknown == 1 else "were"
         where = _when(subject.events("unobserved"), calendar)
-        yield f"{result.unknown:,}{of} intervals {verb} not watched{where}. {_both_ways(subject)}"
+        yield f"{result.unknown:,}{of} {estimate.noun}s {verb} not watched{where}. {_both_ways(subject)}"
     elif result.unmeasured:
         calls, they = counted(result.unmeasured, "call"), "it does" if result.unmeasured == 1 else "they do"
         yield f"{calls} brought no result through our own fault; {they} not count."

@@ -14,6 +14,12 @@ from slaguard.spec.zones import local_time, midnight, zone
 
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _QUARTERS: Final = ("first", "second", "third", "fourth")
+_OWN: Final = re.compile(
+    r"(?P<year>\d{4})-W(?P<week>\d{2})\Z|(?P<whole>.+)\.(?P<part>\d)\Z"
+    r"|(?P<kind>FQ|FY|BC|\d+d-to-)(?P<since>\d{4}-\d{2}(?:-\d{2})?)\Z",
+    re.ASCII,
+)
+_KINDS: Final = {"FQ": "fiscal quarter", "FY": "fiscal year", "BC": "billing cycle"}
 _MONTH = re.compile(r"(\d{4})-(\d{2})\Z", re.ASCII)
 _QUARTER = re.compile(r"(\d{4})-Q([1-4])\Z", re.ASCII)
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})\Z", re.ASCII)
@@ -148,10 +154,28 @@ def period_name(label: str) -> str:
         return f"the {_QUARTERS[int(found[2]) - 1]} quarter of {found[1]}"
     if found := _DAY.match(label):
         return f"{int(found[3])} {MONTHS[int(found[2]) - 1]} {found[1]}"
+    if found := _OWN.match(label):
+        return _own_name(found)
     return label
+
+
+def _own_name(found: re.Match[str]) -> str:
+    """Name a week, a part of a period, or a period that an Agreement spells out."""
+    if found["week"]:
+        return f"week {int(found['week'])} of {found['year']}"
+    if found["part"]:
+        return f"part {found['part']} of {period_name(found['whole'])}"
+    since = period_name(found["since"])
+    if found["kind"].endswith("d-to-"):
+        return f"the {found['kind'].removesuffix('d-to-')} days to {since}"
+    return f"the {_KINDS[found['kind']]} from {since}"
 
 
 def unit_of(label: str) -> str:
     """Return what sort of period a label names: month, quarter, day, year, or just period."""
     forms = ((_MONTH, "month"), (_QUARTER, "quarter"), (_DAY, "day"), (re.compile(r"\d{4}\Z", re.ASCII), "year"))
-    return next((word for form, word in forms if form.match(label)), "period")
+    word = next((word for form, word in forms if form.match(label)), None)
+    found = _OWN.match(label) if word is None else None
+    if found is None:
+        return word or "period"
+    return "week" if found["week"] else _KINDS.get(found["kind"] or "", "period")

@@ -30,6 +30,8 @@ class OutageTable:
 
     lines: tuple[OutageLine, ...]
     total: str
+    lost: str
+    """What was lost: intervals or minutes."""
 
 
 def outage_table(subject: Subject, calendar: Calendar, most: int = MOST_LINES) -> OutageTable | None:
@@ -52,7 +54,7 @@ def outage_table(subject: Subject, calendar: Calendar, most: int = MOST_LINES) -
         together = length(sum(event.end - event.start for event in rest))
         lines.append(OutageLine(f"{len(rest):,} more", together, count(losses[-1])))
     must_add_up(f"{subject.result.name}, losses", losses, subject.result.estimate.bad)
-    return OutageTable(tuple(lines), count(subject.result.estimate.bad))
+    return OutageTable(tuple(lines), count(subject.result.estimate.bad), f"{subject.result.estimate.noun}s lost")
 
 
 def _line(subject: Subject, event: EventPart, calendar: Calendar) -> OutageLine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from slaguard.reports.besides import Besides, besides
 from slaguard.reports.changes import changes
 from slaguard.reports.charts import Chart, strip_chart
 from slaguard.reports.checking import Check, check
@@ -30,6 +31,7 @@ class Page:
     strip: Chart | None
     breaches: tuple[BreachSection, ...]
     credit: CreditTable | None
+    besides: tuple[Besides, ...]
     deadlines: tuple[str, ...]
     left_out: LeftOut
     unseen: tuple[str, ...]
@@ -63,6 +65,7 @@ def page(inputs: ClaimInputs, files: Mapping[str, bytes]) -> Page:
         strip=strip_chart(found, seen, evaluation.period, evaluation.as_of, calendar),
         breaches=tuple(breach_section(inputs, s, seen, calendar, f"b{i}") for i, s in enumerate(broken)),
         credit=credit_table(inputs, standing),
+        besides=besides(evaluation),
         deadlines=deadline_lines(inputs, standing, calendar),
         left_out=left_out(inputs, found, calendar),
         unseen=unseen(found, calendar),

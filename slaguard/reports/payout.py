@@ -19,6 +19,7 @@ DEADLINE_WORDS: Final = {
     "claim": "Claim",
     "ticket": "Open a ticket",
     "dispute": "Dispute the vendor's answer",
+    "terminate": "Give notice of termination",
 }
 
 
@@ -58,7 +59,7 @@ def credit_table(inputs: ClaimInputs, standing: Standing) -> CreditTable | None:
     if part is None or standing not in TOTALS:
         return None
     must_add_up("the credit", [Fraction(line.amount) for line in part.lines], Fraction(part.claimable))
-    paying = [line for line in part.lines if line.step is not None]
+    paying = [line for line in part.lines if line.step is not None or line.remedy is not None]
     if not paying:
         return None
     lines = (
@@ -86,7 +87,18 @@ def _remarks(part: CreditsPart) -> list[str]:
         found.append(f"At the measured figure it would be {money(part.point, part.currency)}; we claim what is certain.")
     if part.upper not in {part.claimable, part.point}:
         found.append(f"At the far end of what is not known it would be {money(part.upper, part.currency)}.")
+    found += [_open_amount(part, line) for line in part.lines if line.at_most is not None and line.counts]
     return found
+
+
+def _open_amount(part: CreditsPart, line: CreditLinePart) -> str:
+    """Say why a line may be worth more than is claimed: a gap or an overlap of the table, or a choice not made."""
+    why = {
+        "TIER_GAP": "no row of the table as printed holds the figure",
+        "TIER_OVERLAP": "several rows of the table as printed hold the figure",
+    }.get(line.qualifier or "", "the customer has not chosen yet")
+    low, high = money(line.alone or line.amount, part.currency), money(line.at_most or line.amount, part.currency)
+    return f"{title(line.objective)} alone is worth {low} to {high}: {why}. We claim the lower amount."
 
 
 # ── by when ─────────────────────────────────────────────────────────────────────────────────────────────────────────

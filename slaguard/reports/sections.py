@@ -14,9 +14,10 @@ from slaguard.reports.counting import CountLine, count_table
 from slaguard.reports.inputs import ClaimInputs
 from slaguard.reports.moments import Calendar
 from slaguard.reports.outages import OutageTable, outage_table
+from slaguard.reports.readings import reading_lines
 from slaguard.reports.subjects import Subject
 from slaguard.reports.summary import measured, next_words
-from slaguard.reports.words import clean, counted, percent, promise, sentence, spaced
+from slaguard.reports.words import clean, counted, percent, promised, sentence, spaced
 from slaguard.spec.explain_promise import edges
 from slaguard.spec.explain_promise import promise as promise_sentence
 from slaguard.spec.model import SampleProportion
@@ -66,16 +67,22 @@ def breach_section(
     result = subject.result
     words = result.clause_words
     return BreachSection(
-        title=f"{subject.name}: {measured(subject)} where {promise(result.target)} was promised",
+        title=f"{subject.name}: {measured(subject)} where {promised(result)} was promised",
         words=clean(words) if words else None,
         clause=clean(result.clause, 200),
         rule=_rule(inputs, subject),
-        notes=tuple(clean(note) for note in inputs.notes_on(result.name)),
+        notes=(*_read(inputs, subject), *(clean(note) for note in inputs.notes_on(result.name))),
         counting=count_table(subject, inputs.records),
         charts=tuple(_charts(inputs, subject, changes, ident)),
         outages=outage_table(subject, calendar) if subject.by_intervals else None,
         change=_change(inputs, subject, changes, calendar, ident),
     )
+
+
+def _read(inputs: ClaimInputs, subject: Subject) -> tuple[str, ...]:
+    """Say what each reading of the clause gives, where it can be read in several ways."""
+    owed = inputs.evaluation.credits
+    return tuple(sentence(line) for line in reading_lines(subject.result, owed.currency if owed else None))
 
 
 def _rule(inputs: ClaimInputs, subject: Subject) -> tuple[str, ...]:
@@ -160,10 +167,11 @@ class OtherSection:
 def other_section(inputs: ClaimInputs, subject: Subject, calendar: Calendar) -> OtherSection:
     """Return what is said of a promise that was not broken."""
     result = subject.result
-    title = f"{subject.name}: {measured(subject)}, {promise(result.target)} promised"
+    title = f"{subject.name}: {measured(subject)}, {promised(result)} promised"
     if result.estimate.value is None and not result.estimate.n:
-        title = f"{subject.name}: no figure, {promise(result.target)} promised"
-    lines = (*_VERDICT_LINES[result.verdict](subject), *(clean(note) for note in inputs.notes_on(result.name)))
+        title = f"{subject.name}: no figure, {promised(result)} promised"
+    notes = (clean(note) for note in inputs.notes_on(result.name))
+    lines = (*_VERDICT_LINES[result.verdict](subject), *_read(inputs, subject), *notes)
     outages = outage_table(subject, calendar, 4) if subject.by_intervals else None
     return OtherSection(title, result.verdict.value, lines, outages)
 

@@ -9,7 +9,7 @@ from slaguard.evaluation.result import ObjectiveResult, SourcePart
 from slaguard.reports.words import count, counted, percent
 from slaguard.terms import Source, Verdict
 
-NAMES: Final = {Source.TRAFFIC: "traffic", Source.PROBE: "probes"}
+NAMES: Final = {Source.TRAFFIC: "traffic", Source.PROBE: "probes", Source.INCIDENT: "stated outages"}
 _DECIDED: Final = frozenset({Verdict.COMPLIANT, Verdict.BREACH})
 
 
@@ -63,10 +63,12 @@ def _other_verdict(result: ObjectiveResult, one: SourcePart) -> Verdict | None:
 def _facts(result: ObjectiveResult, one: SourcePart) -> str:
     """Return what a source saw, with what was agreed where that is more; of one that is not used what went wrong, too."""
     short = one.coverage < result.min_coverage
-    if not one.calls and (short or one.source is Source.PROBE):
+    if not one.calls and one.source is not Source.INCIDENT and (short or one.source is Source.PROBE):
         return "none asked" if one.source is Source.PROBE else "none seen"
     watched, agreed = percent(one.coverage, result.min_coverage), percent(result.min_coverage)
-    if one.source is Source.TRAFFIC:
+    if one.source is Source.INCIDENT:
+        facts = [counted(one.calls, "stated outage"), f"{watched} of the time accounted for"]
+    elif one.source is Source.TRAFFIC:
         facts = [counted(one.calls, "call"), f"{watched} of the time watched"]
     else:
         facts = [f"{one.calls - one.unmeasured:,} of {one.calls:,} asked", *([f"{watched} watched"] if short else [])]

@@ -165,7 +165,7 @@ def _first_box(inputs: ClaimInputs, standing: Standing) -> Box:
 
 def _why_nothing(credit: CreditsPart | None) -> str:
     """Say why a broken promise pays nothing: no ladder, or a rule that left its credit out."""
-    explained = [line.sentence for line in credit.lines if line.step is not None] if credit else []
+    explained = [line.sentence for line in credit.lines if line.step is not None or line.remedy is not None] if credit else []
     return spaced(clean(explained[0], 160)) if explained else "the contract pays no credit for this"
 
 
@@ -215,7 +215,7 @@ def _watched_box(evaluation: Evaluation, found: tuple[Subject, ...]) -> Box:
     result, unit = least.result, unit_of(evaluation.period.label)
     words = f"of the {unit}" + ("" if evaluation.period.closed else " so far")
     if least.by_intervals and result.unknown and result.estimate.population:
-        words += f"; {result.unknown:,} of {result.estimate.population:,} intervals not watched"
+        words += f"; {result.unknown:,} of {result.estimate.population:,} {result.estimate.noun}s not watched"
     elif result.source is Source.PROBE and result.unmeasured:
         words = f"of what we asked; {result.unmeasured:,} brought no result through our own fault"
     if len({subject.result.coverage for subject in found}) > 1:

@@ -7,12 +7,13 @@ from fractions import Fraction
 from typing import Final
 
 from slaguard.evaluation.result import EventPart, ObjectiveResult
+from slaguard.evaluation.versions import as_read
 from slaguard.records import NS_PER_MS, Span, merge_spans
 from slaguard.reports.inputs import ClaimInputs
 from slaguard.reports.moments import Calendar
 from slaguard.reports.tally import ReportRefused, Steps, Tally, must_equal, steps_of, tally
 from slaguard.reports.words import clean, title
-from slaguard.spec.model import BinRule, ErrorRateRuns, Objective, Percentile, SampleProportion
+from slaguard.spec.model import BinRule, DualThreshold, ErrorRateRuns, Objective, Percentile, SampleProportion
 from slaguard.spec.scalars import Quantity
 from slaguard.stats import fixed_ci
 from slaguard.terms import Verdict
@@ -42,8 +43,8 @@ class Subject:
 
     @property
     def by_intervals(self) -> bool:
-        """Tell whether the promise is judged over intervals of time."""
-        return self.result.estimate.noun == "interval"
+        """Tell whether the promise is judged over time, in intervals or minutes, rather than over calls or answers."""
+        return self.result.estimate.noun in {"interval", "minute"}
 
     @property
     def dated(self) -> bool:
@@ -82,6 +83,10 @@ class Subject:
         rule = self.objective.indicator
         if isinstance(rule, Percentile):
             return 1 - rule.p
+        if self.result.tests:
+            told = self.result.estimate
+            share = next(t.share for t in self.result.tests if (t.bad, t.allowed) == (told.bad, told.allowed))
+            return 1 - Quantity.parse(share.limit).value
         return 1 - self.limit if self.floor else self.limit
 
     def keeps(self, bad: int, n: int) -> bool:
@@ -95,7 +100,7 @@ class Subject:
 
     def lost(self, event: EventPart) -> Fraction:
         """Return how many intervals a stretch of downtime cost: their lost shares, or (runs) the intervals themselves."""
-        if isinstance(self.objective.indicator, ErrorRateRuns):
+        if isinstance(self.objective.indicator, ErrorRateRuns | DualThreshold):
             return Fraction(-(-(event.end - event.start) // self.bin_ns))
         return event.lost
 
@@ -130,7 +135,9 @@ def subjects(inputs: ClaimInputs, calendar: Calendar) -> tuple[Subject, ...]:
         if result.name not in terms:
             text = f"report: E-REPORT-AGREEMENT  the agreement has no promise named {result.name}"
             raise ReportRefused(f"{text}\n    make the report with the agreement that was evaluated")
-        found.append(_subject(inputs, result, terms[result.name], steps))
+        span = inputs.evaluation.period
+        read = as_read(inputs.agreement, terms[result.name], span.start, span.time_zone, result.reading)
+        found.append(_subject(inputs, result, read, steps))
     return tuple(found)
 
 

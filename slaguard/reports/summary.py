@@ -8,7 +8,7 @@ from slaguard.evaluation.result import Estimate
 from slaguard.reports.inputs import ClaimInputs
 from slaguard.reports.standing import Standing
 from slaguard.reports.subjects import Subject
-from slaguard.reports.words import clean, counted, figure, figure_range, money, percent, promise
+from slaguard.reports.words import clean, counted, figure, figure_range, money, percent, promised, shares
 from slaguard.spec.model import SampleProportion
 from slaguard.terms import Verdict
 
@@ -38,7 +38,7 @@ def summary_row(inputs: ClaimInputs, standing: Standing, subject: Subject) -> Su
     return SummaryRow(
         name=subject.name,
         clause=clean(result.clause, 160),
-        promised=promise(result.target),
+        promised=promised(result),
         measured=measured(subject),
         sure=sure,
         sure_more=more,
@@ -55,7 +55,7 @@ def measured(subject: Subject) -> str:
     estimate = subject.result.estimate
     if estimate.value is None and estimate.n and subject.result.unit == "ms":
         return "no answer"
-    return figure(estimate.value, subject.result.unit, subject.nearest(estimate.value))
+    return shares(subject.result) or figure(estimate.value, subject.result.unit, subject.nearest(estimate.value))
 
 
 def how_sure(subject: Subject) -> tuple[str, str]:

@@ -14,14 +14,14 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final, Literal
 
-from slaguard.evaluation.result import TargetPart
+from slaguard.evaluation.result import ObjectiveResult, TargetPart
 from slaguard.spec.explain_words import counted, listing
 from slaguard.spec.scalars import Quantity
 from slaguard.terms import minor_digits
 
 __all__ = [
     "NARROW", "Rounding", "clean", "count", "counted", "duration", "figure", "figure_range", "listing", "money", "percent",
-    "promise", "sentence", "spaced", "target", "title",
+    "promise", "promised", "sentence", "shares", "spaced", "target", "title",
 ]  # fmt: skip
 
 NARROW: Final = "\u202f"
@@ -130,6 +130,11 @@ def _tells(value: Fraction, digits: int, rounding: Rounding, apart: tuple[Fracti
     return all((rounded == other) == (value == other) and (rounded > other) == (value > other) for other in apart)
 
 
+def speed(value: Fraction, beside: Fraction | None = None, rounding: Rounding = "half") -> str:
+    """Write a speed as ``48.3 tok/s``; never so that it looks like `beside`."""
+    return f"{_decimal(value, 1, rounding, () if beside is None else (beside,))}{NARROW}tok/s"
+
+
 def duration(ms: Fraction, beside: Fraction | None = None, rounding: Rounding = "half") -> str:
     """Write milliseconds as ``842 ms``, or from one second on as ``1.93 s``; never so that it looks like `beside`."""
     apart = () if beside is None else (beside,)
@@ -139,9 +144,11 @@ def duration(ms: Fraction, beside: Fraction | None = None, rounding: Rounding = 
 
 
 def figure(value: Fraction | None, unit: str, beside: Fraction | None = None, rounding: Rounding = "half") -> str:
-    """Write a measured figure in its unit (``ratio`` or ``ms``); a figure that is not there is a dash."""
+    """Write a measured figure in its unit (``ratio``, ``ms`` or ``tok/s``); a figure that is not there is a dash."""
     if value is None:
         return "–"
+    if unit == "tok/s":
+        return speed(value, beside, rounding)
     return duration(value, beside, rounding) if unit == "ms" else percent(value, beside, rounding)
 
 
@@ -158,10 +165,22 @@ def figure_range(low: Fraction, high: Fraction | None, unit: str, beside: Fracti
 def target(part: TargetPart) -> str:
     """Write a limit with its unit, exactly as the contract has it: ``99.5 %``, ``2 s``, ``1,005 ms``."""
     limit = Quantity.parse(part.limit)
+    if limit.unit == "count":
+        return f"{int(limit.value):,}{NARROW}tok/s"
     if limit.unit != "ms":
         return f"{part.limit.removesuffix('%')}{NARROW}%"
     seconds, rest = divmod(int(limit.value), 1000)
     return f"{int(limit.value):,}{NARROW}ms" if rest else f"{seconds:,}{NARROW}s"
+
+
+def promised(result: ObjectiveResult) -> str:
+    """Write what a result was promised to be: ``at least 99.5 %``; of two tests, both shares."""
+    return listing([promise(t.share) for t in result.tests] or [promise(result.target)])
+
+
+def shares(result: ObjectiveResult) -> str:
+    """Write the shares that two tests found, never rounded onto or across their targets; empty where there are no tests."""
+    return listing(figure(t.value, "ratio", Quantity.parse(t.share.limit).value) for t in result.tests)
 
 
 def promise(part: TargetPart) -> str:

@@ -21,6 +21,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from slaguard.ledger.table import IGNORED
 from slaguard.records import NS, NULL
+from slaguard.reports.besides import besides
 from slaguard.reports.calendar import instant
 from slaguard.reports.counting import OUT_OF_SCOPE
 from slaguard.reports.inputs import ClaimInputs, counts_column, heading
@@ -28,7 +29,7 @@ from slaguard.reports.moments import Calendar, period_name
 from slaguard.reports.standing import Standing, deadline_calendar, head, standing_of
 from slaguard.reports.subjects import Subject, subjects
 from slaguard.reports.tally import whole
-from slaguard.reports.words import clean, target
+from slaguard.reports.words import clean, promised
 
 MOST_ROWS: Final = 1_000_000
 """A sheet holds 1,048,576 rows."""
@@ -125,6 +126,9 @@ def claim_xlsx(inputs: ClaimInputs, *, most_rows: int = MOST_ROWS) -> bytes:
     book.sheet("Credit", CREDIT, _credit(inputs, standing), (22, 10, 18, 12, 14, 14, 10, 60))
     _records(book, inputs, calendar, most_rows)
     book.sheet("Excluded", EXCLUSIONS, _excluded(found, calendar), (22, 18, 24, 12, 10, 10, 20, 20))
+    beside = besides(evaluation)
+    if beside:
+        book.sheet("Besides", ("what", "words"), ((one.title, line) for one in beside for line in one.lines), (30, 100))
     book.sheet("Deadlines", DEADLINES, _deadlines(inputs, calendar), (12, 20, 20, 10, 16, 60))
     book.sheet("Outages", OUTAGES, _outages(found, calendar), (22, 14, 20, 20, 12, 12))
     return book.finish()
@@ -175,7 +179,7 @@ def _promise(subject: Subject) -> Sequence[Cell]:
     ends: tuple[Cell, ...] = (estimate.value, estimate.low, estimate.high)
     none: tuple[Cell, ...] = (None, None, None)
     return (
-        heading(result), result.clause, f"{result.target.word.replace('_', ' ')} {target(result.target)}", result.verdict.value,
+        heading(result), result.clause, promised(result), result.verdict.value,
         result.provisional, *(ends if result.unit == "ratio" else none), *(ends if result.unit == "ms" else none),
         estimate.confidence, estimate.n, estimate.bad, estimate.allowed, estimate.population, f"{estimate.noun}s",
         result.source.value, result.coverage, result.unknown, result.dropped, result.unmeasured, result.sentence,

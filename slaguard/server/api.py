@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from slaguard.evaluation.breach import BreachRecord, breach_records, to_csv
-from slaguard.evaluation.result import rfc3339
+from slaguard.evaluation.parts import rfc3339
 from slaguard.evaluation.snapshot import Snapshot
 from slaguard.server.asked import BreachQuery, EvaluationQuery, prefers_csv, span
 from slaguard.server.board import Board

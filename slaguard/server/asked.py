@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from slaguard.errors import ConfigError
-from slaguard.evaluation.result import parse_rfc3339
+from slaguard.evaluation.parts import parse_rfc3339
 from slaguard.evaluation.snapshot import Snapshot
 from slaguard.records import NS
 from slaguard.spec.labels import Look, parse_period

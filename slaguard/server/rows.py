@@ -12,7 +12,7 @@ from markupsafe import Markup
 from slaguard.evaluation.result import LEFT_OUT, Evaluation, ObjectiveResult
 from slaguard.evaluation.snapshot import Standing, Which
 from slaguard.reports.sources import source_lines
-from slaguard.reports.words import clean, counted, figure, money, spaced, target, title
+from slaguard.reports.words import clean, counted, figure, money, shares, spaced, target, title
 from slaguard.server.bullet import bullet, how_sure
 from slaguard.server.worth import deadline_of, is_late
 from slaguard.spec.model import Objective, SampleProportion
@@ -101,11 +101,11 @@ def _note(standing: Standing, now: int) -> str:
 def _row(standing: Standing, result: ObjectiveResult, now: int, ident: str) -> Row:
     terms = _terms(standing, result)
     near = _nearest(result, terms)
-    credit, credit_note = _credit(standing, result, now, priced=terms is not None and bool(terms.credits))
+    credit, credit_note = _credit(standing, result, now, priced=terms is not None and terms.is_priced)
     return Row(
         name=title(result.name),
         scope="" if result.scope == "all" else clean(result.scope, 80),
-        promised=f"{BoundWord(result.target.word).symbol} {target(result.target)}".replace(" ", "\u00a0"),
+        promised=_promised(result),
         measured=_measured(result, near),
         bullet=bullet(ident, result, near),
         sure=how_sure(result, near),
@@ -117,6 +117,11 @@ def _row(standing: Standing, result: ObjectiveResult, now: int, ident: str) -> R
         more=_more(result, terms),
         sources=(*source_lines(result), *_left_out(standing.evaluation, result)),
     )
+
+
+def _promised(result: ObjectiveResult) -> str:
+    parts = [test.share for test in result.tests] or [result.target]
+    return " and ".join(f"{BoundWord(part.word).symbol} {target(part)}".replace(" ", "\u00a0") for part in parts)
 
 
 def _left_out(evaluation: Evaluation, result: ObjectiveResult) -> Iterator[str]:
@@ -139,7 +144,7 @@ def _measured(result: ObjectiveResult, near: Fraction) -> str:
     estimate = result.estimate
     if estimate.value is None and estimate.n and result.unit == "ms":
         return "no answer"  # the percentile lies among requests that had none
-    return figure(estimate.value, result.unit, near)
+    return shares(result) or figure(estimate.value, result.unit, near)
 
 
 def _more(result: ObjectiveResult, terms: Objective | None) -> str:
@@ -157,7 +162,7 @@ def _credit(standing: Standing, result: ObjectiveResult, now: int, *, priced: bo
         return "–", ""
     currency = evaluation.credits.currency
     for line in evaluation.credits.lines:
-        if (line.objective, line.scope) == (result.name, result.scope) and line.step is not None:
+        if (line.objective, line.scope) == (result.name, result.scope) and (line.step or line.remedy):
             if line.counts and line.amount:
                 return money(line.amount, currency), "came too late" if is_late(standing, now) else "claimable"
             return "–", spaced(clean(line.sentence, 160))
@@ -172,7 +177,7 @@ def _credit(standing: Standing, result: ObjectiveResult, now: int, *, priced: bo
 def _unsettled(standing: Standing) -> Iterator[tuple[str, str]]:
     """Yield the priced promises that may yet pay: not decided, or broken in a period that is still open."""
     evaluation: Evaluation = standing.evaluation
-    priced = {o.name for o in standing.agreement.objectives if o.credits}
+    priced = {o.name for o in standing.agreement.objectives if o.is_priced}
     for result in evaluation.objectives:
         if result.name in priced and result.verdict in {Verdict.INCONCLUSIVE, Verdict.BREACH}:
             yield result.name, result.scope

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from slaguard.evaluation.result import Time
+from slaguard.evaluation.parts import Time
 from slaguard.records import Fact, Incident
 from slaguard.spec.load import Loaded
 
@@ -85,7 +85,7 @@ class AgreementView(View):
                     clause=one.clause.where,
                     target=f"{one.bound.word} {one.target}",
                     scopes=tuple(one.service or ("all",)),
-                    priced=bool(one.credits),
+                    priced=one.is_priced,
                 )
                 for one in terms.objectives
             ),
@@ -116,7 +116,7 @@ class FactView(View):
 
     id: str
     type: str
-    """ticket, notice, invoice, announcement, awareness, model_notice or exclusion_state."""
+    """ticket, notice, invoice, announcement, awareness, model_notice, exclusion_state, incident_log or vendor_report."""
     when: Time
     by: str | None
     reference: str | None

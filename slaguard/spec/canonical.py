@@ -55,19 +55,19 @@ def _fraction(value: Fraction) -> str:
 # ── the same as a document ──────────────────────────────────────────────────────────────────────────────────────────
 def expand(agreement: Agreement) -> str:
     """Return the normal form as a document: every term written out, no profile used; it loads again to the same hash."""
-    return "\n".join(_block(_written(agreement), 0)) + "\n"
+    return "\n".join(_block(written(agreement), 0)) + "\n"
 
 
-def _written(term: BaseModel) -> dict[str, Any]:
+def written(term: BaseModel) -> dict[str, Any]:
     """Return a term as a document writes it."""
     found: dict[str, Any] = {}
     texts = term.model_dump(mode="json", exclude_none=True)
     for name in sorted(type(term).model_fields, key=lambda n: isinstance(term, BinRule) and n != "rule"):
         value = getattr(term, name)
-        if value is None or value in ((), {}):
+        if value is None or (value in ((), {}) and not type(term).model_fields[name].is_required()):
             continue
         found[name] = _ladder(term) if name == "credits" and isinstance(term, Objective) else _value(value, texts[name])
-    if isinstance(term, Objective) and not term.credits:
+    if isinstance(term, Objective) and not term.credits and term.remedy is None:
         found["remedy"] = {"kind": "none"}
     return found
 
@@ -80,9 +80,9 @@ def _ladder(objective: Objective) -> dict[str, str]:
 
 def _value(value: Any, text: Any) -> Any:
     if isinstance(value, PredicateForm):
-        return list(value.values) if value.values is not None else _written(value)["limits"]
+        return list(value.values) if value.values is not None else written(value)["limits"]
     if isinstance(value, BaseModel):
-        return _written(value)
+        return written(value)
     if isinstance(value, tuple):
         return [_value(v, t) for v, t in zip(value, text, strict=True)]
     if isinstance(value, Mapping):
@@ -95,6 +95,8 @@ def _block(value: dict[str, Any], indent: int) -> Iterator[str]:
     for key, item in value.items():
         if isinstance(item, str):
             yield f"{pad}{_scalar(key)}: {_scalar(item)}"
+        elif not item:
+            yield f"{pad}{_scalar(key)}: {'{}' if isinstance(item, dict) else '[]'}"
         elif isinstance(item, dict):
             yield f"{pad}{_scalar(key)}:"
             yield from _block(item, indent + 2)
@@ -102,10 +104,18 @@ def _block(value: dict[str, Any], indent: int) -> Iterator[str]:
             yield f"{pad}{_scalar(key)}: [{', '.join(_scalar(i) for i in item)}]"
         else:
             yield f"{pad}{_scalar(key)}:"
-            for entry in item:
-                lines = list(_block(entry, indent + 4))
-                yield f"{pad}  - {lines[0].lstrip()}"
-                yield from lines[1:]
+            yield from _listed(item, indent + 2)
+
+
+def _listed(items: list[Any], indent: int) -> Iterator[str]:
+    for item in items:
+        lines = (
+            [_scalar(item)]
+            if isinstance(item, str)
+            else list((_block if isinstance(item, dict) else _listed)(item, indent + 2))
+        )
+        yield f"{' ' * indent}- {lines[0].lstrip()}"
+        yield from lines[1:]
 
 
 def _scalar(text: str) -> str:

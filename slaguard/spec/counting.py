@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema, model_validator
 
 from slaguard.spec.conditions import Conditions, SetOf, Term
-from slaguard.spec.scalars import Duration, Slug, Words, refuse
+from slaguard.spec.recurrence import parse_local, parse_rule
+from slaguard.spec.scalars import Duration, Slug, Words, as_text, refuse
 from slaguard.terms import Count, Outcome
 
 
@@ -76,16 +78,77 @@ class Effect(StrEnum):
 
 
 class Cap(Term):
-    """At most this much excluded time in a calendar month; what exceeds it counts normally, in time order."""
+    """At most this much excluded time in a calendar month, quarter or year; what exceeds it counts, in time order."""
 
     length: Duration
     """The longest excluded time."""
-    per: Literal["month"]
-    """The calendar month, in the Agreement's zone."""
+    per: Literal["month", "quarter", "year"]
+    """The calendar month, quarter or year, in the Agreement's zone."""
 
 
 def _cap(value: Any) -> Any:
     return {"length": value, "per": "month"} if isinstance(value, str) else value
+
+
+def _local(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value
+    try:
+        return parse_local(as_text(value))
+    except ValueError as error:
+        raise refuse("E-SPEC-DATES", str(error)) from None
+
+
+LocalTime = Annotated[
+    datetime,
+    BeforeValidator(_local),
+    PlainSerializer(lambda v: f"{v:%Y-%m-%dT%H:%M:%S}".removesuffix(":00"), return_type=str, when_used="unless-none"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$",
+            "description": "A local time without a zone.",
+            "examples": ["2026-08-04T02:00"],
+        }
+    ),
+]
+"""A time on the contract's own clock: skipped by it, it moves forward by the gap; shown twice, the first is meant."""
+
+
+class Window(Term):
+    """One stretch of time that the contract names."""
+
+    start: LocalTime
+    """When it begins, on the contract's clock."""
+    end: LocalTime
+    """When it ends; the end is outside."""
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.end <= self.start:
+            raise refuse("E-SPEC-EXCL", "a window ends after it begins")
+        return self
+
+
+class Recurring(Term):
+    """Times that come back, by a rule of RFC 5545."""
+
+    rrule: Words
+    """The rule, by days: FREQ=MONTHLY;BYDAY=1TU is the first Tuesday of each month."""
+    start: LocalTime
+    """The first local time that the rule can bring; its time of day is that of all."""
+    length: Duration
+    """How long each lasts."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.length == 0:
+            raise refuse("E-SPEC-EXCL", "write how long each time lasts: 1h")
+        try:
+            parse_rule(self.rrule, self.start)
+        except ValueError as error:
+            raise refuse("E-SPEC-EXCL", str(error)) from None
+        return self
 
 
 class Exclusion(Term):
@@ -96,8 +159,8 @@ class Exclusion(Term):
     clause: Words
     """The clause that grants it."""
     kind: Literal[
-        "maintenance", "customer_fault", "quota", "force_majeure", "beta", "third_party", "client_deadline",
-        "grounding", "harness",
+        "maintenance", "customer_fault", "quota", "force_majeure", "beta", "third_party", "suspension", "region",
+        "client_deadline", "grounding", "abuse", "dependency", "harness",
     ]  # fmt: skip
     """What sort of exclusion it is."""
     asserted_by: Literal["vendor", "customer", "either"]
@@ -105,20 +168,40 @@ class Exclusion(Term):
     effect: Effect
     """drop_records: matching records leave; count_as_up: the time stays and is up; remove_minutes: the time leaves."""
     selector: Conditions | None = None
-    """For records: the conditions that all hold. Absent: the exclusion covers announced windows of time."""
+    """For records: the conditions that all hold. Absent: the exclusion covers windows of time."""
+    windows: tuple[Window, ...] = ()
+    """For time: the windows that the contract names."""
+    recurring: Recurring | None = None
+    """For time: windows that come back."""
     notice: Duration | None = None
-    """For windows: announced at least this long before the start, else contested."""
+    """For time: announced at least this long before the start, else contested; of windows that the contract names or that
+    come back, only those that are announced are excluded. Absent, and no `claimed_within`: the contract's windows alone."""
+    claimed_within: Duration | None = None
+    """For time that nobody can announce (force majeure, a suspension): claimed at the latest so long after its end, else
+    contested."""
     cap: Annotated[Cap | None, BeforeValidator(_cap)] = None
-    """For windows: the longest excluded time in a month; absent: no cap."""
-    proof: SetOf[Literal["announcement", "request_field", "vendor_letter"]]
-    """What must be shown."""
+    """For time: the longest excluded time in a month, quarter or year; absent: no cap."""
+    proof: SetOf[Literal["announcement", "request_field", "vendor_letter", "ticket", "document"]]
+    """What must be shown, by Facts that name the exclusion; until it is recorded, the exclusion is only proposed."""
+
+    @property
+    def scheduled(self) -> bool:
+        """Tell whether the contract itself says which times are excluded."""
+        return bool(self.windows) or self.recurring is not None
 
     @model_validator(mode="after")
     def _record_or_window(self) -> Self:
-        if (self.selector is None) == (self.notice is None):
-            raise refuse("E-SPEC-EXCL", "name either a selector (records) or a notice (announced windows)")
+        if self.selector is None and not self.scheduled and self.notice is None and self.claimed_within is None:
+            mend = "name a selector (records), or for time a notice, claimed_within, windows or recurring"
+            raise refuse("E-SPEC-EXCL", mend)
+        if self.selector is not None and (self.scheduled or self.notice is not None or self.claimed_within is not None):
+            raise refuse("E-SPEC-EXCL", "name either a selector (records) or windows of time, not both")
+        if self.notice is not None and self.claimed_within is not None:
+            raise refuse("E-SPEC-EXCL", "name either a notice (told before) or claimed_within (told after)")
         if self.selector is not None and self.effect is not Effect.DROP_RECORDS:
             raise refuse("E-SPEC-EXCL", "an exclusion with a selector can only drop_records")
         if self.selector is not None and self.cap is not None:
             raise refuse("E-SPEC-EXCL", "a cap limits windows of time; an exclusion with a selector has none")
+        if self.scheduled and self.claimed_within is not None:
+            raise refuse("E-SPEC-EXCL", "windows that the contract names are not claimed; write a notice, or leave it out")
         return self

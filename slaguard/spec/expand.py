@@ -12,12 +12,13 @@ from typing import Final
 from slaguard.errors import Problem
 from slaguard.spec.library import Library
 from slaguard.spec.merge import merged_maps
-from slaguard.spec.nodes import Entry, Map, Node, Scalar, Sequence, problem_at, show
+from slaguard.spec.nodes import Entry, Map, Node, Scalar, Sequence, problem_at
 from slaguard.spec.profiles import Layer, Used, layer
 from slaguard.spec.translate import INHERITED
 from slaguard.terms import OUTCOME_GROUPS
 
 MAX_OBJECTIVES: Final = 200
+_FEE_UNITS: Final = {"billing_cycle": "month", "fiscal_quarter": "quarter", "fiscal_year": "year"}
 _TIMEOUT_KEYS: Final = frozenset({"after", "as"})
 
 
@@ -84,14 +85,16 @@ def _objective(item: Node, inherited: Map, found: _Found, library: Library) -> N
     remedy = objective.entries.get("remedy")
     if remedy is None:
         return objective
-    if isinstance(remedy.value, Map) and remedy.value.text("kind") == "none" and len(remedy.value.entries) == 1:
-        found.unpriced.add(objective.path)
-        if "credits" in objective.entries:
-            mend = "keep either the credits or `remedy: {kind: none}`"
-            found.problems.append(problem_at(remedy.value, "E-SPEC-DUP", "pays nothing, and has credits", mend, remedy.place))
-    else:
-        mend = "write `remedy: {kind: none}` for a promise that pays nothing; what it pays stands in `credits`"
-        found.problems.append(problem_at(remedy.value, "E-SPEC-SCHEMA", show(remedy.value), mend, remedy.place))
+    nothing = isinstance(remedy.value, Map) and remedy.value.text("kind") == "none" and len(remedy.value.entries) == 1
+    if "credits" in objective.entries:
+        text, kept = (
+            ("pays nothing, and has credits", "`remedy: {kind: none}`") if nothing else ("a second remedy", "the remedy")
+        )
+        mend = f"keep either the credits or {kept}; where the text says both, write two readings"
+        found.problems.append(problem_at(remedy.value, "E-SPEC-DUP", text, mend, remedy.place))
+    if not nothing:
+        return objective
+    found.unpriced.add(objective.path)
     return objective.without("remedy")
 
 
@@ -124,22 +127,49 @@ def _with_fee(agreement: Map) -> Map:
     if fee is None or not isinstance(fee.value, Scalar):
         return agreement
     entries = {"amount": Entry("amount", fee.value.place, fee.value)}
-    if period:
-        entries["per"] = Entry("per", fee.value.place, period.value)
+    per = None if period is None else _fee_unit(period.value)
+    if per is not None:
+        entries["per"] = Entry("per", fee.value.place, per)
     return agreement.having(replace(fee, value=Map(entries, fee.value.place, fee.value.path, fee.value.origin)))
 
 
+def _fee_unit(period: Node) -> Node | None:
+    """Return the calendar unit that a fee of one period is paid by; None for a rolling window, which has no fee of its own."""
+    if not isinstance(period, Map):
+        return period
+    for key, word in _FEE_UNITS.items():
+        if key in period.entries:
+            return Scalar(word, period.place, period.path, origin=period.origin)
+    return None
+
+
+def _start_day(agreement: Map) -> Entry | None:
+    """Return the day on which the Agreement's own billing cycles begin."""
+    period = agreement.get("period")
+    cycle = period.get("billing_cycle") if isinstance(period, Map) else None
+    return cycle.entries.get("start_day") if isinstance(cycle, Map) else None
+
+
+def _needs_cycle(deadline: Map) -> bool:
+    return deadline.text("unit") == "billing_cycles" or deadline.text("anchor") == "billing_month_end"
+
+
 def _with_zones(agreement: Map) -> Map:
-    """Write out in which zone the day of a deadline ends: the contract's, where the deadline names no other."""
-    zone, claim = agreement.entries.get("time_zone"), agreement.entries.get("claim")
-    if zone is None or claim is None or not isinstance(claim.value, Map):
+    """Write out what a deadline takes from the contract: the zone its day ends in, and when a billing cycle begins."""
+    zone, claim, cycle = agreement.entries.get("time_zone"), agreement.entries.get("claim"), _start_day(agreement)
+    if claim is None or not isinstance(claim.value, Map):
         return agreement
     deadlines = claim.value.entries.get("deadlines")
     if deadlines is None or not isinstance(deadlines.value, Sequence):
         return agreement
-    items = tuple(
-        item.having(zone) if isinstance(item, Map) and "time_zone" not in item.entries else item
-        for item in deadlines.value.items
-    )
+    items = tuple(_dated(item, zone, cycle) if isinstance(item, Map) else item for item in deadlines.value.items)
     written = replace(deadlines, value=replace(deadlines.value, items=items))
     return agreement.having(replace(claim, value=claim.value.having(written)))
+
+
+def _dated(deadline: Map, zone: Entry | None, cycle: Entry | None) -> Map:
+    if zone is not None and "time_zone" not in deadline.entries:
+        deadline = deadline.having(zone)
+    if cycle is not None and _needs_cycle(deadline) and "start_day" not in deadline.entries:
+        deadline = deadline.having(cycle)
+    return deadline

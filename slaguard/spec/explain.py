@@ -15,9 +15,13 @@ from typing import Final
 from slaguard.errors import Problem
 from slaguard.spec import explain_counts as counts
 from slaguard.spec import explain_money as money
+from slaguard.spec.explain_exclusions import exclusion, needs_facts
 from slaguard.spec.explain_promise import edges, promise
+from slaguard.spec.explain_readings import readings
 from slaguard.spec.explain_table import TermRow, render_terms, term_rows
+from slaguard.spec.explain_time import time_lines
 from slaguard.spec.explain_words import day, listing, name, plain, value
+from slaguard.spec.indicators import OutageRule
 from slaguard.spec.load import Traced
 from slaguard.spec.model import Agreement, Objective, SampleProportion
 from slaguard.terms import Source
@@ -114,7 +118,7 @@ def _who(agreement: Agreement) -> Iterator[Line]:
     yield Line(f"The vendor is {name(agreement.vendor)}, the customer is {name(agreement.customer)}. "
                f"The contract is {name(agreement.contract.id)}{basis}.")  # fmt: skip
     yield Line(f"It is in force from {day(agreement.effective)}, {end}.")
-    yield Line(f"Each promise is judged over one calendar {agreement.period.value}, on the clock of {agreement.time_zone}.")
+    yield from (Line(text) for text in time_lines(agreement))
     yield Line(money.fee_line(agreement))
     status = {"draft": "a draft", "signed": "marked as signed"}[agreement.status]
     yield Line(f"This Agreement is {agreement.name}, version {agreement.version}, and {status}.")
@@ -132,12 +136,12 @@ def _promises(agreement: Agreement) -> Iterator[Line]:
         yield Line(f"{objective.name} ({name(objective.clause.where)}). {promise(agreement, objective)}")
         if objective.clause.words:
             yield Line(f"The clause: {name(plain(objective.clause.words))}", 2)
-        yield from (Line(text, 2) for text in (*edges(objective), *counts.scope(objective)))
+        yield from (Line(text, 2) for text in (*edges(objective), *counts.scope(objective), *readings(objective)))
 
 
 def _counts(agreement: Agreement) -> Iterator[Line]:
     yield from _grouped(agreement, "How calls count in", counts.outcomes)
-    yield from _grouped(agreement, "Excluded from", lambda o: [counts.exclusion(o, e) for e in o.exclusions] or ["Nothing."])
+    yield from _grouped(agreement, "Excluded from", lambda o: [exclusion(o, e) for e in o.exclusions] or ["Nothing."])
 
 
 def _decided(agreement: Agreement) -> Iterator[Line]:
@@ -150,6 +154,9 @@ def _get(agreement: Agreement) -> Iterator[Line]:
         yield Line(first)
         yield from (Line(text, 2) for text in rest)
     yield from map(Line, money.together(agreement))
+    for first, rest in money.beyond(agreement):
+        yield Line(first)
+        yield from (Line(text, 2) for text in rest)
 
 
 def _must_do(agreement: Agreement) -> Iterator[Line]:
@@ -157,7 +164,7 @@ def _must_do(agreement: Agreement) -> Iterator[Line]:
         yield Line("Nothing is written about claiming, so no date can be given.")
     else:
         yield from map(Line, money.deadlines(agreement, agreement.claim))
-    if any(e.selector is None for o in agreement.objectives for e in o.exclusions):
+    if any(needs_facts(e) for o in agreement.objectives for e in o.exclusions):
         yield Line("Record each announcement the vendor makes: a window that nobody recorded excludes nothing.")
 
 
@@ -195,15 +202,17 @@ def _open_points(agreement: Agreement) -> Iterator[str]:
         yield f"{listing(stand_in)}: probes can decide. Check that the clause does not count your own calls only."
     for text, names in counts.unseen_outages(agreement.objectives).items():
         yield f"{listing(names)}: {text}."
+    if several := [o.name for o in agreement.objectives if o.readings]:
+        yield f"{listing(several)}: the clause can be read in several ways, as said where it is promised."
     unquoted = [o.name for o in agreement.objectives if not o.clause.words]
     if unquoted:
         yield f"The contract's own words are not quoted for {listing(unquoted)}."
-    if any(o.credits for o in agreement.objectives):
+    if any(o.is_priced for o in agreement.objectives):
         yield from _money_points(agreement)
 
 
 def _may_be_probed(objective: Objective) -> bool:
-    return Source.PROBE in objective.source and not isinstance(objective.indicator, SampleProportion)
+    return Source.PROBE in objective.source and not isinstance(objective.indicator, SampleProportion | OutageRule)
 
 
 def _money_points(agreement: Agreement) -> Iterator[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from slaguard.spec.explain_words import OUTCOME_WORDS, conditions, counted, duration, listing, name, percent, value
+from slaguard.spec.explain_requests import filters
+from slaguard.spec.explain_words import OUTCOME_WORDS, conditions, counted, duration, listing, percent, value
+from slaguard.spec.indicators import OutageRule
 from slaguard.spec.model import (
     BinRule,
     Decision,
-    Effect,
-    Exclusion,
     Objective,
     Outcomes,
     Ratio,
@@ -22,12 +22,7 @@ from slaguard.terms import ANSWERED, Count, Outcome, Source
 SOURCE_WORDS: Final[dict[Source, str]] = {
     Source.TRAFFIC: "your own calls",
     Source.PROBE: "test calls made by slaguard (probes)",
-}
-ASSERTER_WORDS: Final = {"vendor": "the vendor", "customer": "the customer", "either": "either side"}
-PROOF_WORDS: Final = {
-    "announcement": "the announcement",
-    "request_field": "a field of the request itself",
-    "vendor_letter": "a letter of the vendor",
+    Source.INCIDENT: "outages that somebody states (incidents)",
 }
 _COUNT_WORDS: Final = {
     Count.FAIL: "As failures",
@@ -51,14 +46,16 @@ def scope(objective: Objective) -> list[str]:
         several = len(objective.service) > 1
         own = " Each has a result of its own." if several else ""
         lines.append(f"It is about the service{'s' if several else ''} {listing(objective.service) or 'none'}.{own}")
-    if objective.eligible:
-        lines.append(f"Only requests count for which {conditions(objective.eligible)}.")
-    return lines
+    if objective.conditions:
+        lines.append(f"Only requests count for which {conditions(objective.conditions)}.")
+    return [*lines, *filters(objective)]
 
 
 def outcomes(objective: Objective) -> list[str]:
     """Return how each way a call can end counts, grouped, each named in plain words."""
     terms = objective.outcomes
+    if isinstance(objective.indicator, OutageRule):
+        return ["No call counts: this promise is about outages that somebody states."]
     lines = _graded_outcomes(terms) if isinstance(objective.indicator, SampleProportion) else _counted_outcomes(terms)
     for count, opening in _COUNT_WORDS.items():
         codes = sorted(code for code, how in (terms.codes or {}).items() if how is count)
@@ -110,41 +107,6 @@ def _unseen(terms: Outcomes, *, floor: bool) -> list[str]:
     if terms.of(Outcome.TIMEOUT) is Count.DROP:
         return [f"a vendor that does not answer in time is not counted: such an outage does not {does} this figure"]
     return []
-
-
-def exclusion(objective: Objective, term: Exclusion) -> str:
-    """Return one exclusion: what, who may say so, notice, cap, effect, proof."""
-    opening = f"{term.id} ({term.kind.replace('_', ' ')}; {name(term.clause)}):"
-    who = f"{ASSERTER_WORDS[term.asserted_by].capitalize()} may claim it."
-    proof = f"Proof: {listing(PROOF_WORDS[p] for p in term.proof) or 'none'}."
-    if term.selector is not None:
-        what = f"requests for which {conditions(term.selector) or 'nothing more is asked'} leave the count."
-        return f"{opening} {what} {who} {proof}"
-    notice = f"times announced at least {duration(term.notice or 0)} before they begin; later ones are contested."
-    cap = "There is no cap."
-    if term.cap is not None:
-        cap = f"At most {duration(term.cap.length)} in a calendar {term.cap.per}; what is over that counts normally."
-    return " ".join([opening, notice, who, _effect(objective, term.effect), cap, proof])
-
-
-def _effect(objective: Objective, effect: Effect) -> str:
-    """Return what an announced window does to this promise: time where the rule is over time, requests elsewhere."""
-    over_time = isinstance(objective.indicator, BinRule)
-    match effect:
-        case Effect.COUNT_AS_UP if over_time:
-            return "The time stays in the period and counts as up."
-        case Effect.COUNT_AS_UP if isinstance(objective.indicator, Ratio):
-            return "Requests in it stay in the count, and those that failed count as good."
-        case Effect.COUNT_AS_UP if isinstance(objective.indicator, SampleProportion):
-            return "Answers in it are graded like all others: this promise is not about availability."
-        case Effect.COUNT_AS_UP:
-            return "Requests that failed in it leave the count; all others stay."
-        case Effect.REMOVE_MINUTES if over_time:
-            return "The time leaves the period, up or down."
-        case Effect.DROP_RECORDS:
-            return "Requests in it leave the count."
-        case _:
-            return f"Requests in it leave the count (written as {effect.value}; this rule has no minutes)."
 
 
 def evidence(objective: Objective) -> list[str]:
@@ -203,6 +165,8 @@ def _event(objective: Objective) -> str:
     match objective.indicator:
         case BinRule():
             return "watched interval"
+        case OutageRule():
+            return "watched minute"
         case SampleProportion():
             return "graded answer"
         case Ratio():

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
+from slaguard.spec import explain_graded as graded
+from slaguard.spec import explain_outages as outages
+from slaguard.spec import explain_requests as requests
+from slaguard.spec.explain_intervals import interval_edges, interval_promise
+from slaguard.spec.explain_requests import LATENCY_WORDS
+from slaguard.spec.explain_time import averaged, each_period
 from slaguard.spec.explain_words import (
     BOUND_WORDS,
     GRADE_WORDS,
+    LATENCY_WORDS,
     clock,
-    duration,
-    each_period,
-    limits,
     listing,
     percent,
     quantity,
     value,
 )  # fmt: skip
+from slaguard.spec.indicators import Compared, IntervalP50, MeanOfMinutes, OutageRule, ReviewRule
 from slaguard.spec.model import (
     Agreement,
     BinRule,
-    ErrorRateRuns,
-    LatencyField,
-    MeanOfIntervals,
     Objective,
     Percentile,
     Ratio,
@@ -30,10 +32,6 @@ from slaguard.spec.model import (
 )  # fmt: skip
 from slaguard.terms import Count
 
-LATENCY_WORDS: Final[dict[LatencyField, str]] = {
-    LatencyField.TIME_TO_FIRST_TOKEN: "the time from sending the request to the first token",
-    LatencyField.TOTAL_TIME: "the time from sending the request to the end of the answer",
-}
 GRADER_WORDS: Final = {
     "rule": "a fixed rule grades the answers",
     "human": "people grade the answers",
@@ -49,17 +47,20 @@ def promise(agreement: Agreement, objective: Objective) -> str:
 
 def edges(objective: Objective) -> list[str]:
     """Return the sentences that settle the edges of the rule: empty intervals, failed requests, who grades."""
-    return [*_edges(objective), *_unused(objective)]
+    return [*averaged(objective), *_edges(objective), *_pair(objective), *_unused(objective)]
+
+
+def _pair(objective: Objective) -> list[str]:
+    if objective.pairs_with is None:
+        return []
+    return [f"It goes with {objective.pairs_with}: a model that answers less is wrong less often."]
 
 
 def _edges(objective: Objective) -> list[str]:
     rule = objective.indicator
     match rule:
-        case MeanOfIntervals():
-            empty = {"up": "counts as fully up", "leave_out": "leaves the mean"}[rule.empty_bin]
-            return [f"A watched interval without a counted request {empty}.", *_small_bins(rule, "leaves the mean")]
-        case ErrorRateRuns():
-            return [*_run_edges(rule), *_small_bins(rule, "leaves the minutes that count")]
+        case BinRule():
+            return interval_edges(rule)
         case Ratio():
             return [_enough(rule.min_requests)]
         case Percentile():
@@ -67,9 +68,20 @@ def _edges(objective: Objective) -> list[str]:
             return [f"A request that failed has no such time: it {failed}.", _enough(rule.min_requests)]
         case RequestAttainment():
             failed = {"miss": "counts as too slow", "leave_out": "leaves the count"}[rule.failed]
-            return [f"A request that failed has no such time: it {failed}.", _enough(rule.min_requests)]
+            what = "such time" if rule.speed is None else "speed"
+            return [f"A request that failed has no {what}: it {failed}.", _enough(rule.min_requests)]
+        case IntervalP50():
+            return requests.median_edges(rule)
+        case MeanOfMinutes():
+            return requests.mean_edges(rule, _enough(rule.min_requests))
         case SampleProportion():
             return _grading(objective, rule)
+        case OutageRule():
+            return outages.edges(rule)
+        case ReviewRule():
+            return graded.review_edges(rule)
+        case Compared():
+            return graded.compared_edges(rule)
 
 
 def _promise(objective: Objective) -> str:
@@ -78,28 +90,29 @@ def _promise(objective: Objective) -> str:
     bound = f"{BOUND_WORDS[word]} {quantity(objective.target)}"
     may = "must" if word.is_floor else "may"
     match rule:
-        case MeanOfIntervals():
-            mean = f"the mean score of all intervals of {duration(rule.bin)} must be {bound}"
-            return f"{mean}; each interval scores its share of good answers"
-        case ErrorRateRuns():
-            return f"{bound} of the time {may} be up; {_down(rule)}"
+        case BinRule():
+            return interval_promise(objective, rule)
+        case ReviewRule():
+            return graded.review_promise(rule, bound, may)
+        case Compared():
+            return graded.compared_promise(rule, bound)
+        case OutageRule():
+            return f"{bound} of the time {may} be up; {outages.down(rule)}"
         case Ratio():
             what = {"failures": "fail", "successes": "succeed", "refusals": "be refused an answer by the model"}
             return f"{bound} of the counted requests {may} {what[rule.of]}"
         case Percentile():
             return _percentile(rule, bound, is_floor=word.is_floor)
         case RequestAttainment():
-            fast = f"{LATENCY_WORDS[rule.field]} is {limits(rule.within)}"
+            fast = requests.fast_enough(rule)
             return f"{bound} of the counted requests {may} be fast enough: {fast}"
+        case IntervalP50():
+            return requests.median_promise(rule, bound, may)
+        case MeanOfMinutes():
+            return requests.mean_promise(rule, word, quantity(objective.target))
         case SampleProportion():
             to = f" to the agreed questions {value(objective.golden_set.id)}" if objective.golden_set else ""
             return f"{bound} of the graded answers{to} {may} be {'good' if rule.event == 'correct' else 'unsupported'}"
-
-
-def _down(rule: ErrorRateRuns) -> str:
-    one = f"an interval of {duration(rule.bin)}"
-    where = one if rule.run == 1 else f"{rule.run:,} or more intervals of {duration(rule.bin)} in a row"
-    return f"time is down when, in {where}, {limits(rule.error_rate)} of the counted requests fail"
 
 
 def _percentile(rule: Percentile, bound: str, *, is_floor: bool) -> str:
@@ -107,30 +120,6 @@ def _percentile(rule: Percentile, bound: str, *, is_floor: bool) -> str:
         smallest = f"at least {percent(rule.p)} of the counted requests do not exceed"
         return f"the smallest value that {smallest} must be {bound}, for {LATENCY_WORDS[rule.field]}"
     return f"for at least {percent(rule.p)} of the counted requests {LATENCY_WORDS[rule.field]} must be {bound}"
-
-
-def _run_edges(rule: ErrorRateRuns) -> list[str]:
-    empty = {
-        "breaks_run": "ends a run of bad intervals",
-        "continues_run": "lets a run of bad intervals go on, and adds neither to its length nor to the downtime",
-    }[rule.empty_bin]
-    across = {
-        "attribute_minutes": "is judged whole, and each interval counts in its own period",
-        "split": "is cut at the edge, and each part is judged alone",
-    }[rule.cross_period]
-    return [
-        f"A watched interval without a counted request {empty}.",
-        f"A run over the edge of the period {across}.",
-    ]
-
-
-def _small_bins(rule: BinRule, leaves: str) -> list[str]:
-    fate = {"up": "counts as fully up", "leave_out": leaves}[rule.below_minimum]
-    lines = ["Intervals follow the contract's clock; a request belongs to the interval in which it was sent."]
-    if rule.min_requests == 1:
-        enough = "One counted request is enough to judge an interval"
-        return [*lines, f"{enough} (one with too few, if there could be any, {fate})."]
-    return [*lines, f"An interval with counted requests, but fewer than {rule.min_requests:,}, {fate}."]
 
 
 def _enough(min_requests: int) -> str:

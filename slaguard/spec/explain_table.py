@@ -52,7 +52,7 @@ def _leaves(node: Any, path: str) -> Iterator[tuple[str, str]]:
         for key, child in node.items():
             yield from _leaves(child, child_path(path, str(key)))
     elif isinstance(node, list | tuple):
-        if not node or isinstance(node[0], Mapping):
+        if not node or isinstance(node[0], Mapping | list | tuple):
             for i, child in enumerate(node):
                 yield from _leaves(child, f"{path}[{i}]")
         else:

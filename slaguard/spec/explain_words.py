@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Final
 
-from slaguard.spec.model import Limits, PeriodUnit, PredicateForm
+from slaguard.spec.model import LatencyField, Limits, PredicateForm
 from slaguard.spec.scalars import Quantity
 from slaguard.terms import BoundWord, Grade, Money, Outcome, format_percent, minor_digits
 
@@ -47,6 +47,10 @@ GRADE_WORDS: Final[dict[Grade, str]] = {
     Grade.UNPARSED: "answers from which nothing could be read",
     Grade.UNSUPPORTED: "answers not supported by what was supplied or known",
     Grade.SCHEMA_ERROR: "answers not in the agreed form",
+}
+LATENCY_WORDS: Final[dict[LatencyField, str]] = {
+    LatencyField.TIME_TO_FIRST_TOKEN: "the time from sending the request to the first token",
+    LatencyField.TOTAL_TIME: "the time from sending the request to the end of the answer",
 }
 BOUND_WORDS: Final[dict[BoundWord, str]] = {
     BoundWord.AT_LEAST: "at least",
@@ -134,11 +138,6 @@ def percent(share: Fraction) -> str:
 def day(when: date) -> str:
     """Write a day as people do: ``1 August 2026``."""
     return f"{when.day} {MONTHS[when.month - 1]} {when.year}"
-
-
-def each_period(period: PeriodUnit) -> str:
-    """Return how a promise's sentence begins."""
-    return "On each day" if period is PeriodUnit.DAY else f"In each calendar {period.value}"
 
 
 def clock(zone: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slaguard.errors import Place, Problem, SpecError
+from slaguard.spec.amendments_check import amendments_check
 from slaguard.spec.canonical import canonical, expand
 from slaguard.spec.codes import hidden, ordered
 from slaguard.spec.draft import typed
@@ -26,6 +27,7 @@ from slaguard.spec.notation import Parsed, parse
 from slaguard.spec.profile_file import profile_file
 from slaguard.spec.profiles import Used
 from slaguard.spec.reading import read_text, sha256_of
+from slaguard.spec.readings_check import readings_check
 from slaguard.spec.translate import Known
 
 __all__ = ["Loaded", "Traced", "canonical", "examine", "expand", "load", "loads"]
@@ -60,6 +62,11 @@ class Loaded:
     def profiles(self) -> tuple[str, ...]:
         """The profiles used, each once, in order."""
         return tuple(dict.fromkeys(used.label for used in self.used))
+
+    @property
+    def unconfirmed(self) -> tuple[str, ...]:
+        """Those of them that follow a text which nobody has compared with its source."""
+        return tuple(dict.fromkeys(used.label for used in self.used if used.profile.needs_confirmation))
 
 
 def load(path: Path | str) -> Loaded:
@@ -113,6 +120,8 @@ def examine(parsed: Parsed, library: Library) -> tuple[Loaded | None, tuple[Prob
             *idle(parsed.root, expanded.tree),
             *_unpinned(parsed.root, pinned),
             *_unconfirmed(expanded),
+            *(readings_check(result.agreement, pinned.tree) if result.agreement is not None else ()),
+            *(amendments_check(result.agreement, pinned.tree) if result.agreement is not None else ()),
         )
     )
     if result.agreement is None or any(p.is_error for p in problems):

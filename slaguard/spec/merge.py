@@ -17,8 +17,9 @@ from slaguard.spec.nodes import Entry, Map, Node, Scalar, Sequence
 from slaguard.terms import BoundWord
 
 BOUND_WORDS: Final = frozenset(word.value for word in BoundWord)
-_WHOLE: Final = frozenset({"credits"})
-_CONDITIONS: Final = frozenset({"eligible", "selector", "where"})
+_WHOLE: Final = frozenset({"credits", "remedy"})
+CONDITIONS: Final = frozenset({"eligible", "selector", "where"})
+"""Keys of conditions on the fields of a record."""
 
 
 def merged(near: Node, far: Node, key: str = "") -> Node:
@@ -59,7 +60,7 @@ def _clashes(first: Node, second: Node, key: str) -> list[tuple[Node, Node]]:
 
 
 def _merged_maps(near: Map, far: Map, key: str) -> Map:
-    if key in _CONDITIONS:
+    if key in CONDITIONS:
         return near.having(*(e for e in far.entries.values() if e.key not in near.entries))
     entries: dict[str, Entry] = {}
     for name, entry in near.entries.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 Span = tuple[int, int]
 
@@ -24,8 +25,28 @@ class ResolvedPeriod:
     days: tuple[Span, ...]
     tzdata: str
     notes: tuple[str, ...] = ()
+    service: tuple[Span, ...] | None = None
+    """The service hours of a wide span around the period, merged; None: all time is service time."""
+    earlier: tuple[ResolvedPeriod, ...] = ()
+    """The periods before it that a figure is averaged with, the latest first."""
+    fee_share: Fraction = Fraction(1)
+    """The share of the period's fee that is this part's: its days, where an amendment splits the period."""
+    stated: int | None = None
+    """How long the clause says that the period is, in nanoseconds; None: as long as it is."""
+    amendments: tuple[str, ...] = ()
+    """The ids of the amendments in force, in order."""
+    holidays: str | None = None
+    """The version of the holiday calendars in use; None: none is used."""
 
     @property
     def span(self) -> Span:
         """The half-open interval."""
         return (self.start, self.end)
+
+    @property
+    def service_in(self) -> tuple[Span, ...]:
+        """The service time inside the period."""
+        if self.service is None:
+            return (self.span,)
+        cut = ((max(a, self.start), min(b, self.end)) for a, b in self.service)
+        return tuple(one for one in cut if one[1] > one[0])

@@ -23,6 +23,8 @@ from slaguard.terms import Money, format_duration, format_percent, parse_duratio
 SLUG: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z", re.ASCII)
 _FIRST_YEAR, _LAST_YEAR = 1990, 2199
 _DECIMAL = re.compile(r"\d{1,9}[.,]\d{1,12}\Z", re.ASCII)
+_MULTIPLE = re.compile(r"\d{1,6}(\.\d{1,6})?x\Z", re.ASCII)
+_PLAIN_NUMBER = re.compile(r"\d{1,6}(\.\d{1,6})?\Z", re.ASCII)
 _WHOLE = re.compile(r"(0|[1-9]\d{0,11})\Z", re.ASCII)
 
 
@@ -75,6 +77,30 @@ def _share(text: str) -> Fraction:
         msg = "a share is at most 100%"
         raise ValueError(msg)
     return share
+
+
+def _times(text: str) -> Fraction:
+    if _MULTIPLE.match(text):
+        return Fraction(text[:-1])
+    msg = "write a multiple as a number and an x: 3x, 1.5x"
+    raise ValueError(msg)
+
+
+def format_times(multiple: Fraction) -> str:
+    """Write a multiple as the notation does: ``3x``."""
+    return format_percent(multiple / 100).replace("%", "x")
+
+
+def _weight(text: str) -> Fraction:
+    if _PLAIN_NUMBER.match(text):
+        return Fraction(text)
+    msg = "write a weight as a number with at most 6 digits after the point: 0.5"
+    raise ValueError(msg)
+
+
+def format_weight(weight: Fraction) -> str:
+    """Write a weight as the notation does: ``0.5``."""
+    return format_percent(weight / 100).removesuffix("%")
 
 
 def _flag(text: str) -> bool:
@@ -160,6 +186,16 @@ Amount = Annotated[
     Money,
     *_field(parse_money, "E-SPEC-UNIT", r"^\d+(\.\d+)? [A-Z]{3}$", "An amount of money and its currency.", "12000.00 EUR"),
     PlainSerializer(str, return_type=str, when_used="unless-none"),
+]
+Times = Annotated[
+    Fraction,
+    *_field(_times, "E-SPEC-UNIT", r"^\d+(\.\d+)?x$", "A multiple: a number and an x.", "3x"),
+    PlainSerializer(format_times, return_type=str, when_used="unless-none"),
+]
+Weight = Annotated[
+    Fraction,
+    *_field(_weight, "E-SPEC-UNIT", r"^\d{1,6}(\.\d{1,6})?$", "A plain number, such as 0.5.", "0.5", ("string", "number")),
+    PlainSerializer(lambda v: format_weight(v), return_type=str, when_used="unless-none"),
 ]
 Whole = Annotated[int, *_field(_whole, "E-SPEC-UNIT", r"^\d+$", "A whole number.", "5", WHOLE)]
 Natural = Annotated[int, *_field(_natural, "E-SPEC-UNIT", r"^[1-9]\d*$", "A whole number of at least 1.", "5", WHOLE)]

@@ -38,7 +38,7 @@ _SHORT: Final[dict[tuple[str, str], Fragment]] = {
     ("Objective", "golden_set"): {"type": "string", "pattern": _REFERENCE},
     ("Agreement", "contract"): _TEXT,
     ("Agreement", "fee"): _MONEY,
-    ("Agreement", "combine"): {"enum": ["greater_of", "sum_to_cap"]},
+    ("Agreement", "combine"): {"enum": ["greater_of", "sum_to_cap", "customer_elects"]},
     ("Exclusion", "cap"): _DURATION,
 }
 """Short forms that stand beside the long one."""
@@ -123,13 +123,6 @@ def _objective(written: Fragment) -> Fragment:
             "type": "object",
             "description": written["properties"]["credits"]["description"],
             "patternProperties": {r"^(below|above) \d+(\.\d+)?(%|ms|s|m|h)$": _PERCENT},
-            "additionalProperties": False,
-        },
-        "remedy": {
-            "type": "object",
-            "description": "Says that the promise pays nothing: {kind: none}.",
-            "properties": {"kind": {"const": "none", "description": "Always none: what a promise pays stands in `credits`."}},
-            "required": ["kind"],
             "additionalProperties": False,
         },
     }

@@ -43,7 +43,7 @@ _WRONG: Final[dict[str, str]] = {"period": "E-SPEC-PERIOD", "anchor": "E-SPEC-AN
 """Codes by the key that is missing, and by the key whose value is none of its closed list; else E-SPEC-SCHEMA."""
 _SUPPLIED: Final = frozenset({"source", "min_coverage", "decision"})
 """What every rule profile brings along: an Objective without an indicator is told once, not four times."""
-INHERITED: Final = ("outcomes", "decision", "exclusions", "eligible", "source", "min_coverage", "service")
+INHERITED: Final = ("outcomes", "decision", "exclusions", "eligible", "source", "min_coverage", "service", "average_with_previous")
 """Terms of an Objective that the Agreement may state once for all."""
 _OWN: Final = frozenset(
     {
@@ -171,7 +171,8 @@ def _missing(location: Location, model: type[BaseModel], root: Map, known: Known
 
 def _translated(detail: ErrorDetails, model: type[BaseModel], root: Map) -> Problem:
     location, kind = detail["loc"], detail["type"]
-    spot = locate(root, (*location, "rule") if kind == "union_tag_invalid" else location)
+    tag = "kind" if _is_remedy(location) else "rule"
+    spot = locate(root, (*location, tag) if kind == "union_tag_invalid" else location)
     if kind == "extra_forbidden":
         return _unknown(location, spot, model)
     if kind.startswith("E-SPEC"):
@@ -181,6 +182,9 @@ def _translated(detail: ErrorDetails, model: type[BaseModel], root: Map) -> Prob
         return astray
     told = _TOLD.get(kind)
     mend = told(detail, spot) if told else shown(detail["msg"])
+    if kind == "union_tag_not_found" and tag == "kind":
+        mend = "write `kind: ...`: flat, step_table, usage_multiple, pool_allocation, points, pro_rata, per_step, ..."
+        return problem_at(spot.node, "E-SPEC-SCHEMA", show(spot.node), mend, _value_place(spot))
     code = _WRONG.get(spot.node.path.rpartition(".")[2], "E-SPEC-SCHEMA")
     if kind == "union_tag_not_found":
         code = "E-SPEC-UNMEASURABLE"
@@ -189,11 +193,16 @@ def _translated(detail: ErrorDetails, model: type[BaseModel], root: Map) -> Prob
     return problem_at(spot.node, code, show(spot.node), mend, _value_place(spot))
 
 
+def _is_remedy(location: Location) -> bool:
+    """Tell whether a location is that of a remedy, or of an option of one: its members are told apart by their `kind`."""
+    return location[-1:] == ("remedy",) or location[-2:-1] == ("options",)
+
+
 def _astray(kind: str, location: Location, spot: Spot) -> Problem | None:
     """Return the misspelt key of a map that is told by its keys: the `rule` of an indicator, `timeout: {after, as}`."""
     expected: tuple[str, ...] = ()
     if kind == "union_tag_not_found":
-        expected = ("rule",)
+        expected = ("kind",) if _is_remedy(location) else ("rule",)
     elif location[-1] == "timeout":
         expected = ("after", "as")
     if not isinstance(spot.node, Map):
@@ -317,6 +326,6 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _tag(model: type[BaseModel]) -> str | None:
-    field = model.model_fields.get("rule")
+    field = model.model_fields.get("rule") or model.model_fields.get("kind")
     words = get_args(field.annotation) if field else ()
     return str(words[0]) if words else None

@@ -55,11 +55,21 @@ ANNOUNCEMENT = (
 TYPED: dict[str, tuple[str, ...]] = {
     **{kind: (kind, "--when", "2026-10-01T09:00:00Z") for kind in FACT_TYPES},
     "announcement": ANNOUNCEMENT,
+    "incident_log": (
+        "incident_log", "--when", "2026-11-01T09:00:00Z", "--start", "2026-10-01T00:00:00Z", "--end", "2026-11-01T00:00:00Z",
+    ),
     "exclusion_state": (
         "exclusion_state", "--when", "2026-10-09T09:00:00Z", "--exclusion", "maintenance", "--state", "contested",
         "--start", "2026-10-06T00:00:00Z",
     ),
     "incident": ("incident", "--start", "2026-10-09T10:00:00Z", "--severity", "major", "--source", "vendor"),
+    **{
+        kind: (kind, "--when", "2026-11-01T09:00:00Z", "--period", "2026-10", "--value", value)
+        for kind, value in {
+            "usage": "9300.00 EUR", "usage_days": "21", "affected_users": "12%", "election": "flat",
+            "credit_paid": "120.00 EUR", "prepayment": "144000.00 EUR",
+        }.items()
+    },
 }  # fmt: skip
 
 Typing = Callable[..., str]
@@ -307,3 +317,15 @@ def test_a_time_that_has_not_come_is_warned_about_and_written(ledger: Path, caps
     assert run(["record", "ticket", "--when", "2199-01-01T00:00:00Z", "--ledger", str(ledger)]) == 0
     assert "is in the future; is that right?" in capsys.readouterr().err
     assert len(facts(ledger)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("usage", "9300"), ("usage_days", "0"), ("affected_users", "12"), ("credit_paid", "many"), ("invoice", "1.234 EUR")],
+)
+def test_a_value_that_says_nothing_is_refused_before_it_is_written(
+    kind: str, value: str, ledger: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = ["record", kind, "--when", "2026-11-01T09:00:00Z", "--period", "2026-10", "--value", value, "--ledger", str(ledger)]
+    assert run(said) != 0
+    assert "--value" in capsys.readouterr().err

@@ -25,7 +25,7 @@ from slaguard.cli import run
 from slaguard.cli.board import find_exporter
 from slaguard.cli.clock import SystemClock
 from slaguard.cli.serve import Watching, deployed, say_where
-from slaguard.evaluation.result import rfc3339
+from slaguard.evaluation.parts import rfc3339
 from slaguard.ledger.rowlog import RowLog
 from slaguard.records import Fact, Record
 from slaguard.spec.load import load

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from slaguard.evaluation.result import parse_rfc3339
+from slaguard.evaluation.parts import parse_rfc3339
 from slaguard.ledger.rowlog import RowLog
 from slaguard.records import NS, Coverage, Fact, Instant, Observation, Record
 from slaguard.spec.load import Loaded, load

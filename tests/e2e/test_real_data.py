@@ -121,3 +121,55 @@ def test_the_time_to_first_token_equals_a_computation_by_pandas(
         row = llmperf["first-token-p95", str(provider)]
         if row["estimate"]["n"]:
             assert int(row["estimate"]["value"]) == math.ceil(round(p95 * 1e9) / 1e6), provider
+
+
+# ── RefChecker: labels of claims, answers judged in two ways ────────────────────────────────────────────────────────
+REDUCTIONS = {"contradicted": {"Contradiction"}, "not-entailed": {"Contradiction", "Neutral"}}
+MODELS = {"gpt-4": "gpt4", "llama-2-70b": "llama2_70b_chat", "alpaca-7b": "alpaca_7B"}
+
+
+def test_refchecker_answers_are_judged_by_their_claims_in_both_ways_as_pandas_counts_them(repo: Path, shared_data: Path) -> None:
+    file = shared_data / "refchecker" / "noisy_context.jsonl.gz"
+    rows = evaluate(repo, "refchecker.yaml", file, "refchecker", "2023")
+    table = pd.read_json(file, lines=True, dtype=False)
+    labels = table.explode("claude2_response_kg").dropna(subset="claude2_response_kg")
+    labels["label"] = [claim["human_label"] for claim in labels["claude2_response_kg"]]
+    for promise, bad in REDUCTIONS.items():
+        answers = labels.assign(bad=labels["label"].isin(bad)).groupby(["model", "id"])["bad"].any().groupby("model")
+        expected = {model: (int(answers.sum()[model]), int(answers.size()[model])) for model in MODELS.values()}
+        assert {MODELS[scope]: counted(row) for (name, scope), row in rows.items() if name == promise} == expected
+    assert {scope: rows["not-entailed", scope]["unknown"] for scope in MODELS} == {
+        "gpt-4": 13, "llama-2-70b": 4, "alpaca-7b": 2,
+    }  # fmt: skip
+
+
+# ── Upptime: time between changes of state, never the share of rows ─────────────────────────────────────────────────
+def test_upptime_outages_are_the_time_between_down_and_up_as_pandas_measures_it(repo: Path, shared_data: Path) -> None:
+    file = shared_data / "upptime" / "dynamisai_status_events.csv"
+    start, end = pd.Timestamp("2026-03-17T00:00Z"), pd.Timestamp("2026-04-26T00:00Z")
+    rows = evaluate(repo, "upptime.yaml", file, "auto", f"{start.isoformat()}/{end.isoformat()}")
+    events = pd.read_csv(file, parse_dates=["committed_at"])
+    total = (end - start) / pd.Timedelta(minutes=1)
+    for site in ("Dynamis Managed AI", "OpenAI API", "Anthropic API"):
+        own = events[events["site"] == site].sort_values("committed_at", kind="stable")
+        until = own["committed_at"].shift(-1)
+        down = own["state"].eq("down") & until.notna()
+        lengths = (until - own["committed_at"])[down & (until - own["committed_at"] >= pd.Timedelta(minutes=5))]
+        inside = [
+            (min(b, end) - max(a, start)) / pd.Timedelta(minutes=1)
+            for a, b in zip(own["committed_at"][lengths.index], until[lengths.index], strict=True)
+            if a < end and b > start
+        ]
+        row = rows["uptime", site.lower().replace(" ", "-")]
+        assert float(row["estimate"]["bad"]) == pytest.approx(sum(inside), abs=1e-6)
+        assert float(row["estimate"]["value"]) == pytest.approx(1 - sum(inside) / total, abs=1e-11)
+        assert row["source"] == "incident"
+    assert rows["uptime", "dynamis-managed-ai"]["verdict"] == "BREACH"
+
+
+def test_a_site_whose_page_fell_silent_is_not_up(repo: Path, shared_data: Path) -> None:
+    file = shared_data / "upptime" / "dynamisai_status_events.csv"
+    rows = evaluate(repo, "upptime.yaml", file, "auto", "2026-04")
+    assert (rows["uptime", "dynamis-ai-api"]["verdict"], rows["uptime", "dynamis-ai-api"]["reason"]) == (
+        "INSUFFICIENT", "LOW_COVERAGE"
+    )  # fmt: skip

@@ -13,7 +13,8 @@ import pytest
 
 from slaguard.agent.keeper import Keeper
 from slaguard.cli.clock import SystemClock
-from slaguard.evaluation.result import Evaluation, ObjectiveResult, rfc3339
+from slaguard.evaluation.parts import rfc3339
+from slaguard.evaluation.result import Evaluation, ObjectiveResult
 from slaguard.evaluation.snapshot import Which
 from slaguard.ledger.judge import judge, opened
 from slaguard.ledger.rowlog import RowLog

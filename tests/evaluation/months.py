@@ -40,39 +40,39 @@ def month(rng: Random) -> Month:
     rule = rng.choice(RULES)
     width = rng.choice((1, 1, 5)) if rule in {"mean_of_intervals", "error_rate_runs"} else 1
     bins = rng.randint(4, 30)
-    period = _period(rng, bins * width)
-    services = _services(rng)
+    period = a_period(rng, bins * width)
+    services = some_services(rng)
     promises = [_objective(rng, rule, width, services, i) for i in range(rng.choice((1, 1, 1, 2)))]
     contract = agreement(*promises, services=services)
-    as_of = _as_of(rng, period, width)
+    as_of = looked_at(rng, period, width)
     asked = contract.objectives[0].source[0]
     records = _records(rng, rule, width, period, as_of, asked)
-    return Month(contract, period, tuple(records), tuple(_facts(rng, contract, period, as_of)), as_of)
+    return Month(contract, period, tuple(records), tuple(some_facts(rng, contract, period, as_of)), as_of)
 
 
-def _chance(rng: Random, share: float) -> bool:
+def chance(rng: Random, share: float) -> bool:
     return rng.random() < share
 
 
 # ── terms ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _period(rng: Random, minutes: int) -> ResolvedPeriod:
+def a_period(rng: Random, minutes: int) -> ResolvedPeriod:
     end = START + minutes * MINUTE
     whole = ((START - 3 * DAY, end + 3 * DAY),)
     cut = START + rng.randint(1, minutes - 1) * MINUTE
-    months = ((START - 3 * DAY, cut), (cut, end + 3 * DAY)) if _chance(rng, 0.3) else whole
+    months = ((START - 3 * DAY, cut), (cut, end + 3 * DAY)) if chance(rng, 0.3) else whole
     return ResolvedPeriod("2026-10", START, end, "UTC", True, months, ((START, end),), "test")
 
 
-def _as_of(rng: Random, period: ResolvedPeriod, width: int) -> int:
-    if _chance(rng, 0.7):
+def looked_at(rng: Random, period: ResolvedPeriod, width: int) -> int:
+    if chance(rng, 0.7):
         return period.end + DAY
     minutes = (period.end - period.start) // MINUTE
     at = period.start + rng.randint(0, minutes // width) * width * MINUTE
     return at + rng.choice((0, 0, 0, 1, 90_000_000_000)) if at < period.end else at + rng.choice((0, 2 * MINUTE))
 
 
-def _services(rng: Random) -> list[dict[str, Any]]:
-    if _chance(rng, 0.75):
+def some_services(rng: Random) -> list[dict[str, Any]]:
+    if chance(rng, 0.75):
         return []
     return [
         {"id": "a", "models": ["model-a"]},
@@ -85,11 +85,11 @@ def _objective(rng: Random, rule: str, width: int, services: list[dict[str, Any]
     terms: dict[str, Any] = {
         "name": f"promise-{index}",
         "clause": f"B {index}",
-        "outcomes": _outcomes(rng),
+        "outcomes": some_outcomes(rng),
         "source": rng.choice((["traffic"], ["traffic"], ["traffic"], ["probe"], ["traffic", "probe"], ["probe", "traffic"])),
         "min_coverage": rng.choice(("0%", "50%", "50%", "90%", "95%", "100%")),
         "indicator": _indicator(rng, rule, width, limit),
-        "exclusions": _exclusions(rng),
+        "exclusions": some_exclusions(rng),
         "decision": {
             "estimand": "realised",
             "rule": rng.choice(("point", "lower_bound", "lower_bound")),
@@ -98,13 +98,13 @@ def _objective(rng: Random, rule: str, width: int, services: list[dict[str, Any]
         },
         **limit,
     }
-    if rule == "sample_proportion" and _chance(rng, 0.3):
+    if rule == "sample_proportion" and chance(rng, 0.3):
         terms["decision"] |= {"estimand": "defined_measure", "rule": "point"}
-    if rule == "sample_proportion" and _chance(rng, 0.4):
+    if rule == "sample_proportion" and chance(rng, 0.4):
         terms["scorer"] = "exact@1"
     if services:
         terms["service"] = rng.choice((["a"], ["a", "b"]))
-    if _chance(rng, 0.15):
+    if chance(rng, 0.15):
         terms["eligible"] = rng.choice((
             {"stream": ["true"]}, {"output_tokens": {"more_than": "75"}}, {"attributes.nodes": {"at_least": "2"}},
             {"input_tokens": {"at_most": "200"}, "status": ["200", "500"]}, {"total_time": {"less_than": "100ms"}},
@@ -157,7 +157,7 @@ def _indicator(rng: Random, rule: str, width: int, limit: dict[str, str]) -> dic
             return {"rule": rule, "event": event, "grading": grading, "grades": rng.choice(GRADES)}
 
 
-def _outcomes(rng: Random) -> dict[str, Any]:
+def some_outcomes(rng: Random) -> dict[str, Any]:
     usual = {
         "refused": "ok", "content_filtered": "ok", "redirect": "drop", "client_error": "drop", "auth_error": "drop",
         "rate_limited": "ok", "client_deadline": "drop", "client_abort": "drop",
@@ -165,9 +165,9 @@ def _outcomes(rng: Random) -> dict[str, Any]:
     terms: dict[str, Any] = {o: usual.get(o, "fail") for o in MAPPED}
     for outcome in rng.sample(MAPPED, rng.choice((0, 0, 2, 5))):
         terms[outcome] = rng.choice(("fail", "ok", "drop"))
-    if _chance(rng, 0.1):
+    if chance(rng, 0.1):
         terms["timeout_after"] = f"{EDGE_MS}ms"
-    if _chance(rng, 0.3):
+    if chance(rng, 0.3):
         terms["codes"] = rng.choice(
             ({"overloaded_error": "fail"}, {"quota": "drop", "overloaded_error": "ok"}, {"quota": "ok"})
         )
@@ -188,23 +188,23 @@ GRADES: tuple[dict[str, str], ...] = (
 )
 
 
-def _exclusions(rng: Random) -> list[dict[str, Any]]:
+def some_exclusions(rng: Random) -> list[dict[str, Any]]:
     return [_exclusion(rng, f"x{i}") for i in range(rng.choice((0, 0, 1, 1, 2, 3)))]
 
 
 def _exclusion(rng: Random, name: str) -> dict[str, Any]:
     common = {"id": name, "clause": f"C {name}", "asserted_by": "vendor"}
-    if _chance(rng, 0.4):
+    if chance(rng, 0.4):
         selector = rng.choice(SELECTORS)
         return {**common, "kind": "quota", "effect": "drop_records", "selector": selector, "proof": "request_field"}
     effect = rng.choice(("count_as_up", "remove_minutes", "drop_records"))
     notice = rng.choice(("0s", "10m", "72h"))
     window = {**common, "kind": "maintenance", "effect": effect, "notice": notice, "proof": "announcement"}
-    return window | ({"cap": rng.choice(("90s", "5m", "20m"))} if _chance(rng, 0.4) else {})
+    return window | ({"cap": rng.choice(("90s", "5m", "20m"))} if chance(rng, 0.4) else {})
 
 
 # ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────────
-def _facts(rng: Random, contract: Agreement, period: ResolvedPeriod, as_of: int) -> list[Fact]:
+def some_facts(rng: Random, contract: Agreement, period: ResolvedPeriod, as_of: int) -> list[Fact]:
     out: list[Fact] = []
     for exclusion in {e.id: e for o in contract.objectives for e in o.exclusions}.values():
         windows = rng.choice((0, 1, 1, 2, 3)) if exclusion.selector is None else 0
@@ -237,27 +237,27 @@ def _state(rng: Random, exclusion: str, index: int, start: int | None) -> Fact:
 
 
 def _records(rng: Random, rule: str, width: int, period: ResolvedPeriod, as_of: int, asked: Source) -> list[Record]:
-    out: list[Record] = [c for source in Source for c in _coverage(rng, source, period)]
+    out: list[Record] = [c for source in Source for c in some_coverage(rng, source, period)]
     kept, trouble = rng.choice(("1", "1", None, "mixed")), rng.choice((0.0, 0.02, 0.05, 0.2, 0.5))
-    probes = rng.choice((0.1, 0.5)) if _chance(rng, 0.2) else float(asked is Source.PROBE)
+    probes = rng.choice((0.1, 0.5)) if chance(rng, 0.2) else float(asked is Source.PROBE)
     if rule in {"mean_of_intervals", "error_rate_runs"}:
         times = [(at, 0.9 if bad else 0.02) for at, bad in _times(rng, width, period)]
     else:
-        times = [(at, trouble) for at in _scattered(rng, period)]
+        times = [(at, trouble) for at in scattered(rng, period)]
     for index, (at, share) in enumerate(times):
-        source = Source.PROBE if _chance(rng, probes) else Source.TRAFFIC
+        source = Source.PROBE if chance(rng, probes) else Source.TRAFFIC
         out.append(_call(rng, f"r{index}", at, source, share, rng.choice(("1", "0.1")) if kept == "mixed" else kept))
-    if _chance(rng, 0.05):
+    if chance(rng, 0.05):
         out += [_batch(rng, index, period) for index in range(rng.randint(1, 3))]
     if rule == "sample_proportion":
         out += _grades(rng, [o for o in out if isinstance(o, Observation)], as_of)
     return out
 
 
-def _coverage(rng: Random, source: Source, period: ResolvedPeriod) -> list[Coverage]:
+def some_coverage(rng: Random, source: Source, period: ResolvedPeriod, kind: str | None = None) -> list[Coverage]:
     minutes = (period.end - period.start) // MINUTE
     whole = (period.start - 3 * DAY, period.end + 3 * DAY)
-    kind = rng.choice((*["all"] * 8, *["gap"] * 5, "own", "part", "none", "odd"))
+    kind = kind or rng.choice((*["all"] * 8, *["gap"] * 5, "own", "part", "none", "odd"))
     spans: list[tuple[int, int]] = []
     if kind == "all":
         spans = [whole]
@@ -279,16 +279,16 @@ def _times(rng: Random, width: int, period: ResolvedPeriod) -> list[tuple[int, b
     state = "good"
     bins = (period.end - period.start) // (width * MINUTE)
     for index in range(-6, bins + 6):
-        if _chance(rng, 0.3):
+        if chance(rng, 0.3):
             state = rng.choice(("good", "bad", "mixed", "quiet"))
         start = period.start + index * width * MINUTE
         for _ in range(0 if state == "quiet" else rng.choice((1, 1, 2, 3))):
             at = start + rng.choice((0, 0, width * MINUTE - 1, rng.randrange(width * MINUTE)))
-            out.append((at, state == "bad" or (state == "mixed" and _chance(rng, 0.5))))
+            out.append((at, state == "bad" or (state == "mixed" and chance(rng, 0.5))))
     return out
 
 
-def _scattered(rng: Random, period: ResolvedPeriod) -> list[int]:
+def scattered(rng: Random, period: ResolvedPeriod) -> list[int]:
     size = rng.choice((0, 1, 5, 10, 20, 30, 30, 40, 40))
     return [rng.randint(period.start - MINUTE, period.end + MINUTE) for _ in range(size)]
 
@@ -297,14 +297,14 @@ TIMES = (0, 1, EDGE_NS - 1, EDGE_NS, EDGE_NS, EDGE_NS + 1, 2 * EDGE_NS)
 
 
 def _call(rng: Random, name: str, at: int, source: Source, trouble: float, kept: str | None) -> Observation:
-    late = _chance(rng, 0.1)
+    late = chance(rng, 0.1)
     return Observation(
         id=name,
-        outcome=Outcome(_outcome(rng, trouble)),
-        attribution=Attribution.HARNESS if _chance(rng, 0.05) else Attribution.NONE,
+        outcome=Outcome(an_outcome(rng, trouble)),
+        attribution=Attribution.HARNESS if chance(rng, 0.05) else Attribution.NONE,
         source=source,
         via="test",
-        vendor="W" if _chance(rng, 0.03) else "V",
+        vendor="W" if chance(rng, 0.03) else "V",
         sent_at=at,
         recorded_at=at + rng.choice((0, 1, 7 * MINUTE, 30 * MINUTE)) if late else None,
         model_requested=rng.choice(("model-a", "model-a", "model-b", None)),
@@ -317,15 +317,15 @@ def _call(rng: Random, name: str, at: int, source: Source, trouble: float, kept:
         grounded=rng.choice((True, False, False, False, None)),
         inclusion_probability=kept,
         attributes=rng.choice(({}, {"team": "red"}, {"team": "blue", "nodes": "2"}, {"nodes": "1"})),
-        time_to_first_token_ns=None if _chance(rng, 0.04) else rng.choice(TIMES),
-        total_time_ns=None if _chance(rng, 0.04) else rng.choice(TIMES),
+        time_to_first_token_ns=None if chance(rng, 0.04) else rng.choice(TIMES),
+        total_time_ns=None if chance(rng, 0.04) else rng.choice(TIMES),
     )
 
 
-def _outcome(rng: Random, trouble: float) -> str:
-    if _chance(rng, trouble):
-        return rng.choice(FAILING if _chance(rng, 0.8) else MAPPED)
-    return rng.choice(SELDOM) if _chance(rng, 0.12) else "ok"
+def an_outcome(rng: Random, trouble: float) -> str:
+    if chance(rng, trouble):
+        return rng.choice(FAILING if chance(rng, 0.8) else MAPPED)
+    return rng.choice(SELDOM) if chance(rng, 0.12) else "ok"
 
 
 def _batch(rng: Random, index: int, period: ResolvedPeriod) -> Observation:
@@ -337,7 +337,7 @@ def _batch(rng: Random, index: int, period: ResolvedPeriod) -> Observation:
         source=Source.TRAFFIC,
         via="test",
         vendor="V",
-        batch_start=period.start if _chance(rng, 0.7) else period.start - 5 * DAY,
+        batch_start=period.start if chance(rng, 0.7) else period.start - 5 * DAY,
         batch_end=rng.choice((period.start + MINUTE, period.end)),
         total_time_ns=1,
         time_to_first_token_ns=1,
@@ -353,21 +353,21 @@ def _grades(rng: Random, calls: Sequence[Observation], as_of: int) -> list[Recor
     wrong, asked = rng.choice((0.0, 0.05, 0.2, 0.5, 0.9)), rng.choice((0.3, 0.8, 1.0, 1.0))
     out: list[Record] = []
     for o in calls:
-        if _chance(rng, asked):
+        if chance(rng, asked):
             out += _graded(rng, o.id, wrong, as_of)
     return out
 
 
 def _graded(rng: Random, call: str, wrong: float, as_of: int) -> list[Record]:
     out: list[Record] = []
-    for turn in range(2 if _chance(rng, 0.1) else 1):
-        grade = Grade.UNSCORED if _chance(rng, 0.02) else Grade.CORRECT
-        if _chance(rng, wrong):
+    for turn in range(2 if chance(rng, 0.1) else 1):
+        grade = Grade.UNSCORED if chance(rng, 0.02) else Grade.CORRECT
+        if chance(rng, wrong):
             grade = rng.choice((Grade.WRONG, Grade.UNSUPPORTED, Grade.WRONG, Grade.UNSUPPORTED, Grade.UNPARSED))
-        when = rng.choice((as_of, as_of + 1)) if _chance(rng, 0.05) else START - DAY + turn
+        when = rng.choice((as_of, as_of + 1)) if chance(rng, 0.05) else START - DAY + turn
         out.append(Adjudication(observation=call, grade=grade, by=f"panel{turn}", recorded_at=when))
         if turn == 0:
             out.append(Score(observation=call, scorer="exact@1", grade=grade, recorded_at=when))
-            if _chance(rng, 0.2):
+            if chance(rng, 0.2):
                 out.append(Score(observation=call, scorer="other@1", grade=Grade.WRONG, recorded_at=START - 2 * DAY))
     return out

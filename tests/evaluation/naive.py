@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from slaguard.records import Adjudication, Coverage, Fact, Observation, Record, Score
+from slaguard.records import Adjudication, Coverage, Fact, Incident, Observation, Record, Score
 from slaguard.spec.model import Agreement, Exclusion, Objective
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.terms import Count, Grade, Outcome, Reason, Source, Verdict
+from tests.evaluation import naive_outages, naive_speed
+from tests.evaluation.naive_filters import Counted, past_entitlement, repeated, too_early
+from tests.evaluation.naive_intervals import MINUTE, POOL, Bins, Interval, Key, is_slow, resource
 from tests.evaluation.naive_parts import (
     MS,
     Span,
@@ -75,21 +78,12 @@ def evaluate(
 
 
 # ── one promise in one scope ────────────────────────────────────────────────────────────────────────────────────────
-Counted = list[tuple[Observation, Count]]
+BY_INTERVAL = {"mean_of_intervals", "error_rate_runs", "dual_threshold"}
 
 
-@dataclass
-class Interval:
-    """One interval: its valid requests and failures, whether it was watched and is over, which windows touch it."""
-
-    span: Span
-    n: int
-    f: int
-    seen: bool
-    over: bool
-    own: bool
-    up: bool
-    removed: bool
+def takes(e: Exclusion, state: str, applied: set[str]) -> bool:
+    """Tell whether an exclusion in a state is applied: all in that state, or this one alone."""
+    return state in applied or f"{state} {e.id}" in applied
 
 
 @dataclass
@@ -106,13 +100,18 @@ class Case:
 
     def __post_init__(self) -> None:
         self.rule: Any = self.objective.indicator
-        self.by_interval = self.rule.rule in {"mean_of_intervals", "error_rate_runs"}
+        self.by_interval = self.rule.rule in BY_INTERVAL
         self.records = [r for r in self.records if known_at(r) <= self.as_of]
         self.facts = [f for f in self.facts if (f.when if f.recorded_at is None else f.recorded_at) <= self.as_of]
         self.open = self.as_of < self.period.end
         calls = [r for r in self.records if isinstance(r, Observation)]
         stated = [r for r in self.records if isinstance(r, Coverage)]
-        self.scoped = {s: [o for o in calls if self.in_scope(o, s)] for s in Source}
+        self.incidents = [r for r in self.records if isinstance(r, Incident)]
+        self.served = {s: [o for o in calls if self.in_scope(o, s)] for s in Source}
+        self.scoped: dict[Source, list[Observation]] = {}
+        self.past: dict[Source, list[Observation]] = {}
+        for source in Source:
+            self.entitled(source)
         self.seen = {s: union((c.start, c.end) for c in stated if c.source is s) for s in Source}
         self.states = {e.id: self.states_of(e) for e in self.objective.exclusions}
 
@@ -122,7 +121,8 @@ class Case:
         both = self.rule_on(source, {"accepted", "contested"})
         disputed = {e for e, pairs in self.states.items() if any(state == "contested" for _, state in pairs)}
         verdict, reason, final = accepted.verdict, accepted.reason, accepted.final
-        if both.verdict is not accepted.verdict:
+        alone = [self.rule_on(source, {"accepted", f"contested {e}"}) for e in disputed]
+        if any(other.verdict is not accepted.verdict for other in (both, *alone)):
             verdict, reason, final = Verdict.INCONCLUSIVE, Reason.CONTESTED_EXCLUSION, accepted.final and both.final
         provisional = self.open and not final
         return Finding(
@@ -151,8 +151,8 @@ class Case:
 
     # ── which records ───────────────────────────────────────────────────────────────────────────────────────────────
     def in_scope(self, o: Observation, source: Source) -> bool:
-        """Tell whether a promise is about a record: vendor, service, conditions."""
-        if o.source is not source or o.vendor != self.agreement.vendor or not meets(o, self.objective.eligible):
+        """Tell whether a record is of the promise's vendor and service."""
+        if o.source is not source or o.vendor != self.agreement.vendor:
             return False
         if self.service is None:
             return True
@@ -204,7 +204,7 @@ class Case:
     def leaves_by(self, e: Exclusion, o: Observation, how: Count, applied: set[str]) -> bool:
         """Tell whether an exclusion takes a record out of the valid set."""
         if e.selector is not None:
-            return self.states[e.id][0][1] in applied and meets(o, e.selector)
+            return takes(e, self.states[e.id][0][1], applied) and meets(o, e.selector)
         if e.effect.value != "drop_records" and self.by_interval:
             return False
         if e.effect.value == "count_as_up" and (self.rule.rule in {"ratio", "sample_proportion"} or how is not Count.FAIL):
@@ -234,7 +234,7 @@ class Case:
 
     def windows(self, e: Exclusion, applied: set[str]) -> list[Span]:
         """Return the time an exclusion covers; past the month's cap it counts normally, in time order."""
-        spans = union(w for w, state in self.states[e.id] if state in applied)
+        spans = union(w for w, state in self.states[e.id] if takes(e, state, applied))
         if e.cap is None:
             return spans
         out: list[Span] = []
@@ -253,16 +253,49 @@ class Case:
 
     # ── measuring ───────────────────────────────────────────────────────────────────────────────────────────────────
     def measure(self, source: Source, applied: set[str]) -> Tally:
-        tally = Tally(by_interval=self.by_interval)
-        records: Counted = list(self.counted(source, applied, tally))
-        match self.rule.rule:
-            case "mean_of_intervals":
-                self.mean(tally, self.line(source, applied, records, tally))
-            case "error_rate_runs":
-                self.runs(tally, self.line(source, applied, records, tally))
-            case _:
-                self.share(tally, source, [(o, how) for o, how in records if placed(o, self.period.span)])
+        tally = Tally(by_interval=self.by_interval or self.rule.rule == "interval_p50")
+        if source is Source.INCIDENT:
+            self.outages(tally, applied)
+            return tally
+        records: Counted = list(self.filtered(source, applied, tally))
+        if self.by_interval:
+            bins = Bins(self.rule, self.line(source, applied, records, tally))
+            measure = {"mean_of_intervals": bins.mean, "error_rate_runs": bins.runs, "dual_threshold": bins.dual}
+            measure[self.rule.rule](tally)
+        elif self.rule.rule == "interval_p50":
+            self.medians(tally, source, self.line(source, applied, records, tally))
+        else:
+            own = [(o, how) for o, how in records if placed(o, self.period.span)]
+            (self.means if self.rule.rule == "mean_of_minutes" else self.share)(tally, source, own)
         return tally
+
+    def filtered(self, source: Source, applied: set[str], tally: Tally) -> Counted:
+        """Return the valid records that the filters leave: after the entitlement back-off, then repeats."""
+        slow = getattr(self.rule, "slow", None)
+        records = list(self.counted(source, applied, tally))
+        if slow is not None and slow.counts == "as_failed":
+            records = [(o, Count.FAIL if is_slow(o, slow) else how) for o, how in records]
+        if self.objective.entitlement is not None:
+            tally.filtered["entitlement"] = sum(placed(o, self.period.span) for o in self.past[source])
+        for name, taken_by in (("backoff", too_early), ("repeats", repeated)):
+            term = getattr(self.rule, name, None)
+            if term is None:
+                continue
+            out = taken_by(records, term)
+            tally.filtered[name] = sum(o.id in out and placed(o, self.period.span) for o, _ in records)
+            records = [(o, how) for o, how in records if o.id not in out]
+        return records
+
+    def entitled(self, source: Source) -> None:
+        """Part the eligible calls: those within the entitlement, and those past it."""
+        term = self.objective.entitlement
+        mine = [o for o in self.served[source] if self.is_eligible(o)]
+        out = past_entitlement(self.served[source] if term and term.of == "service" else mine, term) if term else set()
+        self.scoped[source] = [o for o in mine if o.id not in out]
+        self.past[source] = [o for o in mine if o.id in out]
+
+    def is_eligible(self, o: Observation) -> bool:
+        return meets(o, {k: v for k, v in (self.objective.eligible or {}).items() if k != "entitlement"})
 
     def line(self, source: Source, applied: set[str], records: Counted, tally: Tally) -> list[Interval]:
         """Return the intervals of the period, and those around it that the rule looks at."""
@@ -270,26 +303,32 @@ class Case:
         start, end = self.period.span
         around = self.around(width) * width
         marks = [(e, self.windows(e, applied)) for e in self.objective.exclusions if e.selector is None]
-        marks = [(e, w) for e, w in marks if e.effect.value != "drop_records"]
+        marks = [(e, w) for e, w in marks if e.effect.value != "drop_records" and self.by_interval]
+        keys = {resource(o, self.rule) for o, _ in records if placed(o, self.period.span)} | {POOL}
         out = []
         for a in range(start - around, end + around, width):
-            span = (a, a + width)
+            span = (a, min(a + width, end) if a < end else a + width)
             own, over = start <= a < end, span[1] <= self.as_of
-            touched = [e for e, w in marks if own and touches(span, w)]
-            for e in touched if over else []:
+            touched = [e for e, w in marks if (own or self.before_runs()) and touches(span, w)]
+            for e in touched if over and own else []:
                 tally.take(e.id)
-            counts = [how for o, how in records if o.sent_at is not None and inside(o.sent_at, [span])]
+            calls = {key: [(o, h) for o, h in records if self.lies(o, span) and resource(o, self.rule) == key] for key in keys}
             removed = any(e.effect.value == "remove_minutes" for e in touched)
-            seen = over and self.watched(source, span, len(counts))
+            seen = {key: over and self.watched(source, span, key, len(calls[key])) for key in keys}
             up = bool(touched) and not removed
-            out.append(Interval(span, len(counts), counts.count(Count.FAIL), seen, over, own, up, removed))
+            out.append(Interval(span, own, over, up, removed, seen, {key: found for key, found in calls.items() if found}))
         return out
 
-    def watched(self, source: Source, span: Span, n: int) -> bool:
+    def before_runs(self) -> bool:
+        return getattr(self.rule, "run_over", None) == "counted_minutes"
+
+    def lies(self, o: Observation, span: Span) -> bool:
+        return o.sent_at is not None and inside(o.sent_at, [span])
+
+    def watched(self, source: Source, span: Span, key: Key, n: int) -> bool:
         """Tell whether an interval was watched: wholly covered, or a probe answered; our own failures alone are no watching."""
-        if n == 0 and any(
-            o.outcome is Outcome.UNMEASURED and placed(o, span) for o in self.scoped[source] if o.sent_at is not None
-        ):
+        own = [o for o in self.scoped[source] if self.lies(o, span) and resource(o, self.rule) == key]
+        if n == 0 and any(o.outcome is Outcome.UNMEASURED for o in own):
             return False
         return n > 0 if source is Source.PROBE else any(a <= span[0] and span[1] <= b for a, b in self.seen[source])
 
@@ -305,64 +344,6 @@ class Case:
         times += [t for spans in self.seen.values() for span in spans for t in span if start - DAY < t < end + DAY]
         furthest = max([0, *(start - t for t in times), *(t - end for t in times)])
         return int(beyond + furthest // width + 1)
-
-    def small(self, i: Interval) -> bool:
-        return 0 < i.n < int(self.rule.min_requests)
-
-    def leaves(self, i: Interval) -> bool:
-        """Tell whether a watched interval leaves the figure: too few requests, or none, where the clause says so."""
-        if i.up or not i.seen:
-            return False
-        empty = i.n == 0 and self.rule.empty_bin == "leave_out"
-        return empty or (self.small(i) and self.rule.below_minimum == "leave_out")
-
-    def mean(self, tally: Tally, line: list[Interval]) -> None:
-        lost = [Fraction(0) if i.up or not i.n or self.small(i) else Fraction(i.f, i.n) for i in line]
-        self.settle(tally, line, lost, lost)
-
-    def runs(self, tally: Tally, line: list[Interval]) -> None:
-        low, high = self.down(line, unseen_is_bad=False), self.down(line, unseen_is_bad=True)
-        self.settle(tally, line, self.lost(line, low), self.lost(line, high))
-
-    def lost(self, line: list[Interval], down: list[bool]) -> list[Fraction]:
-        return [ONE if here and not i.up else ZERO for i, here in zip(line, down, strict=True)]
-
-    def down(self, line: list[Interval], *, unseen_is_bad: bool) -> list[bool]:
-        """Return which intervals are in a run of enough bad ones."""
-        out = [False] * len(line)
-        current: list[int] = []
-        for index, i in enumerate(line):
-            nothing = i.n == 0 or (self.small(i) and self.rule.below_minimum == "leave_out")
-            if i.seen and nothing and self.rule.empty_bin == "continues_run":
-                continue
-            bad = not nothing and not self.small(i) and keeps(Fraction(i.f, i.n), self.rule.error_rate.bound)
-            if not i.seen:
-                bad = unseen_is_bad and (i.over or not i.own)
-            current = [*current, index] if bad else []
-            if len(current) >= self.rule.run:
-                for one in current:
-                    out[one] = True
-        return out
-
-    def settle(self, tally: Tally, line: list[Interval], low: list[Fraction], high: list[Fraction]) -> None:
-        """Add up the period's intervals: the figure over what was seen, and both bounds."""
-        own = [(i, a, b) for i, a, b in zip(line, low, high, strict=True) if i.own and not i.removed]
-        part = [(i, a, b) for i, a, b in own if i.over and not self.leaves(i)]
-        known = [(i, a, b) for i, a, b in part if i.seen or i.up]
-        tally.unknown = len(part) - len(known)
-        tally.n, tally.bad = len(known), sum((a for _, a, _ in known), ZERO)
-        tally.total = tally.population = len(part)
-        tally.still = sum(not i.over for i, _, _ in own)
-        tally.requests = sum(i.n for i in line if i.own and i.over)
-        over = sum(i.over for i, _, _ in own)
-        all_removed = not over and any(i.over and i.own for i in line)
-        tally.coverage = Fraction(over - tally.unknown, over) if over else Fraction(all_removed)
-        if tally.n:
-            tally.value = 1 - tally.bad / tally.n
-        if part:
-            whole = self.rule.rule == "mean_of_intervals"
-            worst = [ONE if whole and not (i.seen or i.up) else b for i, _, b in part]
-            tally.best, tally.worst = tally.bad / len(part), sum(worst, ZERO) / len(part)
 
     def share(self, tally: Tally, source: Source, records: Counted) -> None:
         """Measure a share of single requests or answers."""
@@ -399,6 +380,9 @@ class Case:
             return "bad" if event[self.rule.of] else "good"
         if how is Count.FAIL:
             return "leaves" if self.rule.failed == "leave_out" else "bad"
+        if getattr(self.rule, "speed", None) is not None:
+            fast = naive_speed.speed(o, self.rule.speed)
+            return fast if isinstance(fast, str) else "good" if keeps(fast, self.rule.speed.bound) else "bad"
         time = milliseconds(o, self.rule.field)
         if time is None:
             return "open"
@@ -442,3 +426,79 @@ class Case:
         best = percentile(times, self.rule.p, whole, at_once=tally.unknown + unseen)
         tally.times = (best, percentile(times, self.rule.p, whole))
         return percentile(times, self.rule.p, Fraction(tally.n))
+
+    # ── speed by intervals ──────────────────────────────────────────────────────────────────────────────────────────
+    def medians(self, tally: Tally, source: Source, line: list[Interval]) -> None:
+        """Measure the share of intervals whose median speed keeps the limit."""
+        own = [i for i in line if i.own]
+        over = [i for i in own if i.over]
+        good = bad = 0
+        for i in over:
+            found = naive_speed.answered(i.calls.get(POOL, []), self.rule)
+            values = [value for _, value in found if not isinstance(value, str)]
+            tally.requests += len(found)
+            word = self.median(i, values, len(found) - len(values))
+            good, bad, tally.unknown = good + (word == "good"), bad + (word == "bad"), tally.unknown + (word == "open")
+        tally.n, tally.bad = good + bad, Fraction(bad)
+        tally.total = tally.n + tally.unknown
+        tally.mass, tally.still = Fraction(tally.total), Fraction(len(own) - len(over))
+        tally.coverage = self.coverage(source)
+        if tally.n:
+            tally.value = 1 - tally.bad / tally.n
+        if tally.total:
+            tally.best, tally.worst = Fraction(bad, tally.total), Fraction(bad + tally.unknown, tally.total)
+
+    def median(self, i: Interval, values: list[Fraction], unknown: int) -> str:
+        """Return what an interval is: good, bad, none of the promise, or open."""
+        if not i.seen[POOL] or unknown:
+            return "open"
+        if not values:
+            return "good" if self.rule.empty_bin == "met" else "none"
+        if len(values) < self.rule.min_requests:
+            return "none"
+        return "good" if naive_speed.keeps_median(values, self.rule.speed.bound) else "bad"
+
+    def means(self, tally: Tally, source: Source, records: Counted) -> None:
+        """Measure the mean of the intervals' means."""
+        tally.coverage = self.coverage(source)
+        found = naive_speed.answered(records, self.rule.of)
+        values = [(o, value) for o, value in found if not isinstance(value, str)]
+        tally.n, tally.unknown = len(values), len(found) - len(values)
+        tally.total = len(found)
+        width = int(self.rule.bin) * MS
+        bins: dict[int, list[tuple[Observation, Fraction]]] = {}
+        for o, value in values:
+            bins.setdefault((o.sent_at or 0) // width, []).append((o, value))
+        weighted = [(self.weight(own), sum((v for _, v in own), ZERO) / len(own)) for own in bins.values()]
+        whole = sum((w for w, _ in weighted), ZERO)
+        if whole:
+            tally.value = sum((w * mean for w, mean in weighted), ZERO) / whole
+            tally.mean = (tally.value, tally.value)
+
+    def weight(self, own: list[tuple[Observation, Fraction]]) -> Fraction:
+        tokens = sum(o.output_tokens or 0 for o, _ in own)
+        return Fraction({"equal": 1, "requests": len(own), "tokens": tokens}[self.rule.weights])
+
+    # ── stated outages ──────────────────────────────────────────────────────────────────────────────────────────────
+    def outages(self, tally: Tally, applied: set[str]) -> None:
+        """Measure the time that stated outages take of the period."""
+        scope = None if self.service is None else self.service.id
+        seen = naive_outages.complete(self.facts, self.rule, scope)
+        mine = naive_outages.chosen(self.incidents, self.rule, self.agreement.vendor, scope)
+        down = naive_outages.downtime(mine, self.facts, self.rule, self.as_of, seen)
+        past = (self.period.start, min(self.period.end, self.as_of))
+        timed = [e for e in self.objective.exclusions if e.selector is None]
+        windows = {e.id: self.windows(e, applied) for e in timed}
+        for e in timed:
+            if length_within(windows[e.id], past):
+                tally.take(e.id)
+        gone = union(w for e in timed if e.effect.value == "remove_minutes" for w in windows[e.id])
+        aside = union(w for e in timed for w in windows[e.id])
+        minutes = Fraction(past[1] - past[0] - length_within(gone, past), MINUTE)
+        lost = min(naive_outages.within(down, past, aside, self.rule.outage_rounding), minutes)
+        tally.n = tally.population = int(minutes)
+        tally.bad = lost
+        tally.coverage = Fraction(length_within(seen, past), past[1] - past[0]) if past[1] > past[0] else ZERO
+        if minutes:
+            tally.value = 1 - lost / minutes
+            tally.best = tally.worst = lost / minutes

@@ -9,6 +9,7 @@ from typing import Any
 
 from slaguard.spec.model import Objective
 from slaguard.terms import Reason, Verdict
+from tests.evaluation.naive_parts import keeps
 
 ONE, ZERO = Fraction(1), Fraction(0)
 
@@ -33,11 +34,21 @@ class Tally:
     dropped: int = 0
     unmeasured: int = 0
     taken: dict[str, int] = field(default_factory=dict)  # by exclusion: records or intervals
-    still: int = 0  # intervals that can still come to count
+    still: Fraction = ZERO  # intervals that can still come to count
+    mass: Fraction = ZERO  # what the intervals so far weigh; one that the period cuts is less than one
     requests: int = 0  # by interval: the counted requests in them
+    filtered: dict[str, int] = field(default_factory=dict)  # by filter: records
+    mean: tuple[Any, Any] | None = None  # of a mean: its ends in its own unit
+    tests: list[Tally] = field(default_factory=list)  # of a promise of two tests: each of them
+    limit: Any = None  # of one of two tests: the share that must be good
 
     def take(self, exclusion: str) -> None:
         self.taken[exclusion] = self.taken.get(exclusion, 0) + 1
+
+    def copy(self, other: Tally) -> None:
+        """Take the figure of another tally."""
+        for name in ("coverage", "n", "bad", "value", "total", "best", "worst", "unknown", "population", "still", "mass", "requests"):
+            setattr(self, name, getattr(other, name))
 
 
 Decided = tuple[Verdict, Reason, bool]
@@ -57,9 +68,25 @@ def strict(objective: Objective) -> bool:
     return objective.bound.word.value in {"more_than", "less_than"} and objective.indicator.rule != "percentile"
 
 
-def broken(objective: Objective, share: Fraction) -> bool:
+def broken(objective: Objective, share: Fraction, limit: Any = None) -> bool:
     """Tell whether a share of bad events breaks the promise; one at the limit breaks only a strict one."""
+    if limit is not None:
+        return not keeps(1 - share, limit)
     return share > allowed(objective) or (strict(objective) and share == allowed(objective))
+
+
+def spent(objective: Objective, t: Tally) -> bool:
+    """Tell whether the promise is broken whatever still comes."""
+    parts = t.tests or [t]
+    return any(broken(objective, p.best * p.mass / (p.mass + p.still), p.limit) for p in parts if p.mass)
+
+
+def breaks(objective: Objective, t: Tally, end: str) -> bool:
+    """Tell whether the promise is broken at one end: if all that is not known was good (best), or bad (worst)."""
+    if t.mean is not None:
+        value = t.mean[(end == "best") == objective.bound.word.is_floor]
+        return not keeps(value, objective.bound)
+    return any(broken(objective, getattr(p, end), p.limit) for p in t.tests or [t])
 
 
 def decide(objective: Objective, t: Tally, *, is_open: bool) -> Decided:
@@ -71,7 +98,7 @@ def decide(objective: Objective, t: Tally, *, is_open: bool) -> Decided:
     if not t.census:
         sample = decide_open_sample if is_open else decide_sample
         return *sample(objective, t, lacking=lacking), False
-    if is_open and t.by_interval and broken(objective, t.best * t.total / (t.total + t.still)):
+    if is_open and t.by_interval and spent(objective, t):
         return Verdict.BREACH, Reason.ERROR_BUDGET_EXHAUSTED, True
     return *decide_count(objective, t, lacking=lacking, is_open=is_open), False
 
@@ -97,10 +124,10 @@ def too_little(objective: Objective, t: Tally) -> tuple[Verdict, Reason] | None:
 
 def decide_count(objective: Objective, t: Tally, *, lacking: bool, is_open: bool) -> tuple[Verdict, Reason]:
     """Compare both bounds: only where they agree is there a verdict."""
-    if broken(objective, t.best):
+    if breaks(objective, t, "best"):
         over = Verdict.BREACH, Reason.COUNT_EXCEEDED
         return (Verdict.INCONCLUSIVE, Reason.BREACHING_TO_DATE) if is_open else over
-    if not broken(objective, t.worst):
+    if not breaks(objective, t, "worst"):
         return Verdict.COMPLIANT, Reason.WITHIN_TO_DATE if is_open else Reason.COUNT_WITHIN
     if lacking:
         return Verdict.INSUFFICIENT, Reason.LOW_COVERAGE

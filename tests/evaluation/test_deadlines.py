@@ -31,7 +31,7 @@ def month(label: str = "2026-10", time_zone: str = "Europe/Berlin", expires: dat
     unit = PeriodUnit.QUARTER if "Q" in label else PeriodUnit.YEAR if len(label) == 4 else PeriodUnit.MONTH
     read: dict[str, Any] = {
         "name": "acme-chat", "version": 1, "period": unit, "time_zone": time_zone, "effective": date(1970, 1, 1),
-        "expires": expires,
+        "expires": expires, "objectives": (),
     }  # fmt: skip
     return resolve(Agreement.model_construct(**read), label)
 

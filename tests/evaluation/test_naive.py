@@ -25,9 +25,10 @@ from tests.evaluation.naive_verdict import Tally
 from tests.evaluation.unsettled import POINTS
 from tests.evaluation.world import answer, judge
 
-MONTHS = 5_000
+MONTHS = 600
 THROUGH_THE_STORE = 150
-UNREACHED = {Reason.LABELS_PENDING}  # no rule waits for labels yet: an answer without a grade is a bound
+UNREACHED = {Reason.LABELS_PENDING, Reason.READING_DEPENDENT}
+"""No rule waits for labels yet (an answer without a grade is a bound); no month here has readings."""
 
 
 # ── the two answers, in the same words ──────────────────────────────────────────────────────────────────────────────
@@ -58,7 +59,7 @@ def of_result(result: ObjectiveResult) -> dict[str, Any]:
         "name": result.name, "scope": result.scope, "source": result.source, "verdict": result.verdict, "reason": result.reason,
         "provisional": result.provisional, "value": e.value, "n": e.n, "bad": e.bad, "coverage": result.coverage,
         "unknown": result.unknown, "design": result.design, "population": e.population, "dropped": result.dropped,
-        "unmeasured": result.unmeasured, "excluded": {(x.id, x.state): x.n for x in result.excluded if x.n > 0},
+        "unmeasured": result.unmeasured, "filtered": {f.filter: f.n for f in result.filtered}, "excluded": {(x.id, x.state): x.n for x in result.excluded if x.n > 0},
         "with": with_contested, "without": without, "ends": (e.low, e.high) if counted else None,
     }  # fmt: skip
 
@@ -74,7 +75,8 @@ def of_finding(finding: naive.Finding, objective: Objective) -> dict[str, Any]:
         "name": finding.name, "scope": finding.scope, "source": finding.source, "verdict": finding.verdict,
         "reason": finding.reason, "provisional": finding.provisional, "value": t.value, "n": t.n, "bad": t.bad,
         "coverage": t.coverage, "unknown": t.unknown, "design": "census" if t.census else "sample",
-        "population": t.population, "dropped": t.dropped, "unmeasured": t.unmeasured, "excluded": excluded(finding),
+        "population": t.population, "dropped": t.dropped, "unmeasured": t.unmeasured, "filtered": t.filtered,
+        "excluded": excluded(finding),
         "with": contested, "without": ruling_of(finding.bare), "ends": ends(t, objective) if t.census and t.n else None,
     }  # fmt: skip
 
@@ -87,6 +89,10 @@ def ruling_of(ruling: naive.Ruling) -> tuple[Any, ...]:
 def ends(t: Tally, objective: Objective) -> tuple[Any, Any]:
     if isinstance(objective.indicator, Percentile):
         return t.times
+    if t.mean is not None:
+        return t.mean
+    if t.tests:
+        return tuple(min(1 - getattr(one, end) - one.limit.value for one in t.tests) for end in ("worst", "best"))
     return (1 - t.worst, 1 - t.best) if objective.bound.word.is_floor else (t.best, t.worst)
 
 

@@ -11,7 +11,8 @@ import jsonschema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slaguard.evaluation.result import Evaluation, decimal_text, json_schema, parse_rfc3339, rfc3339
+from slaguard.evaluation.parts import decimal_text, parse_rfc3339, rfc3339
+from slaguard.evaluation.result import Evaluation, json_schema
 from slaguard.records import Record
 from tests.evaluation.world import MEAN, RATIO, agreement, judge, minute, objective, period, watched
 

@@ -6,16 +6,29 @@ The answers come from a plain loop over the records, written apart from the prod
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from slaguard.evaluation.demands import Condition, Counts, Demands, Mark
+from slaguard.evaluation.demands import Condition, Counts, Demands, Mark, group_code
 from slaguard.evaluation.evaluate import evaluate
 from slaguard.evaluation.requirements import requirements
 from slaguard.evaluation.result import Evaluation
-from slaguard.records import NULL, Adjudication, Coverage, Evidence, Fact, Observation, Record, Score, Table, merge_spans
+from slaguard.records import (
+    NULL,
+    Adjudication,
+    Coverage,
+    Evidence,
+    Fact,
+    Incident,
+    Observation,
+    Record,
+    Score,
+    Table,
+    escape,
+    merge_spans,
+)
 from slaguard.spec.model import Agreement
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.terms import GRADE_CODE, OUTCOME_CODE, Attribution, BoundWord, Outcome, Source
@@ -111,7 +124,8 @@ def answer(demands: Demands, records: Sequence[Record], facts: tuple[Fact, ...] 
             a, b = max(record.start, demands.span[0]), min(record.end, demands.span[1])
             spans.setdefault(record.source, []).append((a, b))
     tables = {c.sha256(): _table(c, records) for c in demands.counts}
-    return Evidence(tables, {s: merge_spans(v) for s, v in spans.items()}, facts)
+    incidents = tuple(r for r in records if isinstance(r, Incident))
+    return Evidence(tables, {s: merge_spans(v) for s, v in spans.items()}, facts, incidents)
 
 
 def _table(counts: Counts, records: Sequence[Record]) -> Table:
@@ -119,7 +133,10 @@ def _table(counts: Counts, records: Sequence[Record]) -> Table:
     for record in records:
         if isinstance(record, Observation) and _in(counts, record):
             groups[tuple(_key(k, counts, record, records) for k in counts.keys)] += 1
-    rows = sorted(groups)
+    # Records that are asked for one by one: all of them, whatever of them a filter need not see.
+    rows = sorted(groups.elements()) if counts.each else sorted(groups)
+    if counts.each:
+        groups = Counter(dict.fromkeys(groups, 1))
     columns = tuple(np.array([r[i] for r in rows], dtype=np.int64) for i in range(len(counts.keys)))
     return Table.of(counts.keys, columns, np.array([groups[r] for r in rows], dtype=np.int64))
 
@@ -180,8 +197,31 @@ def _key(key: str, counts: Counts, o: Observation, records: Sequence[Record]) ->
         return int(o.inclusion_probability == "1")
     if key == "grade":
         return _grade(counts.grader, o, records)
+    if key in {"group", "per", "like"}:
+        fields = {"group": counts.by, "per": counts.per, "like": counts.like}[key]
+        return group_code([None if (v := _field(f, o)) is None else escape(str(v)) for f in fields])
+    if key in MADE:
+        made = next((v for v in MADE[key](o) if v is not None), None)
+        return NULL if made is None else made
     value = _field(key, o)
     return NULL if value is None else value
+
+
+def _less(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else a - b
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdecimal() else None
+
+
+MADE: dict[str, Callable[[Observation], tuple[int | None, ...]]] = {
+    "end_at": lambda o: (o.ended_at, None if o.sent_at is None else o.sent_at + (o.total_time_ns or 0)),
+    "request_ns": lambda o: (o.total_time_ns, _less(o.ended_at, o.sent_at)),
+    "first_token_ns": lambda o: (o.time_to_first_token_ns, _less(o.first_byte_at, o.sent_at)),
+    "generation_ns": lambda o: (_less(o.total_time_ns, o.time_to_first_token_ns), _less(o.ended_at, o.first_byte_at)),
+    "cached_input_tokens": lambda o: (_whole(o.attributes.get("cached_input_tokens")),),
+}
 
 
 def _grade(grader: str | None, o: Observation, records: Sequence[Record]) -> int:

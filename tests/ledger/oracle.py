@@ -3,6 +3,7 @@
 They share nothing with the ledger but the record types and the words of `evaluation.demands`.
 """
 
+import hashlib
 import re
 import sqlite3
 from collections import Counter
@@ -15,14 +16,15 @@ from typing import Any
 import numpy as np
 
 from slaguard.evaluation.demands import Condition, Counts, Mark
-from slaguard.records import NULL, Adjudication, Observation, ProbeMissed, ProbePlanned, Record, Score, Table
+from slaguard.records import NULL, Adjudication, Observation, ProbeMissed, ProbePlanned, Record, Score, Table, escape
 from slaguard.terms import BoundWord, Grade, Outcome, Source
 
 MEASURED = {"time_to_first_token": "time_to_first_token_ns", "total_time": "total_time_ns"}
 NAMES = (
     "id", "outcome", "attribution", "source", "via", "vendor", "sent_at", "status", "error_code", "stream",
     "model_requested", "region", "input_tokens", "inclusion_probability", "golden_item", "logical_request_id",
-    "scheduled_at", "time_to_first_token", "total_time", "attributes.nodes", "attributes.team",
+    "scheduled_at", "time_to_first_token", "total_time", "attributes.nodes", "attributes.team", "output_tokens", "ended_at",
+    "first_byte_at", "client_id", "time_to_first_token_ns", "total_time_ns", "attributes.cached_input_tokens",
 )  # fmt: skip
 
 
@@ -164,16 +166,65 @@ def key(name: str, row: Row, counts: Counts, graded: dict[str, Grade]) -> int:
             return NULL if grade is None else list(Grade).index(grade)
         case "known":
             return int(row.text["inclusion_probability"] == "1")
+        case "group" | "per" | "like":
+            return group(row, told_by(name, counts))
+        case "cached_input_tokens":
+            cached = row.text["attributes.cached_input_tokens"]
+            return int(cached) if cached is not None and re.fullmatch("[0-9]{1,18}", cached) else NULL
+        case "end_at" | "request_ns" | "first_token_ns" | "generation_ns":
+            return made(name, row)
         case _:
             value = row.text[name]
             return NULL if value is None else int(value)
+
+
+def told_by(name: str, counts: Counts) -> tuple[str, ...]:
+    return {"group": counts.by, "per": counts.per, "like": counts.like}[name]
+
+
+def group(row: Row, fields: Sequence[str]) -> int:
+    """60 bits of the MD5 of each field's escaped text, its place before it, joined bit by bit."""
+    return group_of([row.text[name] for name in fields])
+
+
+def group_of(texts: Sequence[str | None]) -> int:
+    code = 0
+    for place, value in enumerate(texts):
+        content = f"{place}-" if value is None else f"{place}={escape(value)}"
+        code ^= int(hashlib.md5(content.encode()).hexdigest()[:15], 16)
+    return code
+
+
+def made(name: str, row: Row) -> int:
+    sent, ended, first, total, token = (
+        None if (text := row.text[field]) is None else int(text)
+        for field in ("sent_at", "ended_at", "first_byte_at", "total_time_ns", "time_to_first_token_ns")
+    )
+
+    def less(a: int | None, b: int | None) -> int | None:
+        return None if a is None or b is None else a - b
+
+    ways = {
+        "end_at": [ended, None if sent is None or total is None else sent + total, sent],
+        "request_ns": [total, less(ended, sent)],
+        "first_token_ns": [token, less(first, sent)],
+        "generation_ns": [less(total, token), less(ended, first)],
+    }[name]
+    return next((way for way in ways if way is not None), NULL)
 
 
 def in_python(records: Sequence[Record], counts: Counts) -> Table:
     """Count one by one."""
     graded = {} if counts.grader is None else grades(records, counts.grader, counts.as_of)
     found = [r for r in rows(records, counts.source, counts.as_of) if wanted(r, counts)]
+    if counts.each:
+        return one_by_one(counts, [tuple(key(k, r, counts, graded) for k in counts.keys) for r in found if not r.planned])
     return table(counts, Counter(tuple(key(k, r, counts, graded) for k in counts.keys) for r in found))
+
+
+def one_by_one(counts: Counts, listed: list[tuple[int, ...]]) -> Table:
+    columns = tuple(np.array([row[i] for row in sorted(listed)], dtype=np.int64) for i in range(len(counts.keys)))
+    return Table(counts.keys, columns, np.ones(len(listed), dtype=np.int64))
 
 
 def table(counts: Counts, counted: Counter[tuple[int, ...]]) -> Table:
@@ -198,6 +249,13 @@ def in_sqlite(records: Sequence[Record], counts: Counts) -> Table:
     where = [f"(planned AND {column(c)} IS NULL OR {sqlite_condition(c)})" for c in counts.where]
     start, end = counts.span
     where.append(f"(sent >= {start} AND sent < {end} OR sent IS NULL AND begin >= {start} AND finish <= {end})")
+    connection.create_function("group_of", -1, lambda *texts: group_of(texts), deterministic=True)
+    connection.create_function("whole", 1, lambda t: int(t) if t is not None and re.fullmatch("[0-9]{1,18}", t) else None)
+    if counts.each:
+        rest = f"FROM calls WHERE {' AND '.join([*where, 'NOT planned'])}"
+        listed = [tuple(row[:-1]) for row in connection.execute(f"SELECT {', '.join([*keys, '1'])} {rest}")]
+        connection.close()
+        return one_by_one(counts, listed)
     groups = f" GROUP BY {', '.join(str(i + 1) for i in range(len(keys)))}" if keys else ""
     found = connection.execute(f"SELECT {', '.join([*keys, 'count(*)'])} FROM calls WHERE {' AND '.join(where)}{groups}")
     counted = Counter({tuple(row[:-1]): row[-1] for row in found if row[-1]})
@@ -220,6 +278,16 @@ def sqlite_condition(condition: Condition) -> str:
     return f"coalesce({digits} AND CAST({name} AS INTEGER) {sign} {condition.limit}, 0)"
 
 
+SQLITE_MADE = {
+    "cached_input_tokens": 'whole("attributes.cached_input_tokens")',
+    "end_at": "CAST(ended_at AS INTEGER), sent + CAST(total_time_ns AS INTEGER), sent",
+    "request_ns": "CAST(total_time_ns AS INTEGER), CAST(ended_at AS INTEGER) - sent",
+    "first_token_ns": "CAST(time_to_first_token_ns AS INTEGER), CAST(first_byte_at AS INTEGER) - sent",
+    "generation_ns": "CAST(total_time_ns AS INTEGER) - CAST(time_to_first_token_ns AS INTEGER),"
+    " CAST(ended_at AS INTEGER) - CAST(first_byte_at AS INTEGER)",
+}
+
+
 def sqlite_key(name: str, counts: Counts) -> str:
     match name:
         case "bin":
@@ -235,6 +303,11 @@ def sqlite_key(name: str, counts: Counts) -> str:
             return f"ifnull(grade, {NULL})"
         case "known":
             return "ifnull(inclusion_probability = '1', 0)"
+        case "group" | "per" | "like":
+            fields = told_by(name, counts)
+            return f"group_of({', '.join(chr(34) + f + chr(34) for f in fields)})"
+        case _ if name in SQLITE_MADE:
+            return f"coalesce({SQLITE_MADE[name]}, {NULL})"
         case _:
             return f"ifnull(CAST({name} AS INTEGER), {NULL})"
 

@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 
 from slaguard.ledger.headers import leaf
+from slaguard.ledger.keyed import key_of
 from slaguard.ledger.manifest import Manifest, root
 from slaguard.ledger.rowlog import RowLog
 from slaguard.ledger.seal import clean, commit, draft, publish, seal_all
-from slaguard.ledger.segment import key_of
 from slaguard.records import Record
 from tests.ledger.world import Watch, call
 

@@ -58,10 +58,14 @@ def observation(name: str) -> st.SearchStrategy[Observation]:
         stream=st.sampled_from([None, True, False]),
         model_requested=st.sampled_from([None, "m1", "m2"]),
         input_tokens=st.sampled_from([None, 0, 7, 2**53 + 1, 2**63 - 1]),
+        output_tokens=st.sampled_from([None, 0, 3]),
+        first_byte_at=maybe_instant,
+        client_id=st.sampled_from([None, "c1", "c2"]),
         inclusion_probability=st.sampled_from([None, "1", "0.1", "1.0"]),
         logical_request_id=st.sampled_from([None, *SLOTS]),
         attributes=st.dictionaries(
-            st.sampled_from(["nodes", "team"]), st.sampled_from(["4", "-4", "007", "x", "", "4.0", "--4"])
+            st.sampled_from(["nodes", "team", "cached_input_tokens"]),
+            st.sampled_from(["4", "-4", "007", "x", "", "4.0", "--4"]),
         ),
         time_to_first_token_ns=milliseconds,
         total_time_ns=milliseconds,
@@ -143,6 +147,10 @@ demands = st.builds(
     keys=st.lists(st.sampled_from(KEYS), unique=True).map(tuple),
     bin_ns=st.sampled_from([1, NS, 7 * NS]),
     grader=st.sampled_from([None, "human", "*", *SCORERS, "nobody@1"]),
+    by=st.sampled_from([("client_id",), ("model_requested", "attributes.team", "vendor")]),
+    per=st.sampled_from([("vendor",), ("attributes.nodes", "client_id")]),
+    like=st.sampled_from([("attributes.team",), ("region",)]),
+    each=st.booleans(),
 )
 
 

@@ -404,7 +404,7 @@ def test_a_table_comes_back_from_its_bytes(rows: list[tuple[int, int, int]]) -> 
 
 @given(counts=widened)
 def test_a_demand_comes_back_from_the_bytes_it_is_kept_under(counts: Counts) -> None:
-    content = body(counts)
+    content = body(replace(counts, each=False))  # records one by one are not kept
     span = (START - 9 * NS, START + 9 * NS)
     back = asked(content, span)
     assert body(back) == content

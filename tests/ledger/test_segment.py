@@ -20,6 +20,7 @@ from slaguard.errors import LedgerError
 from slaguard.evaluation.demands import Demands
 from slaguard.ledger.headers import Parts, leaf
 from slaguard.ledger.identity import idempotency_key
+from slaguard.ledger.keyed import Keyed, as_number, key_of
 from slaguard.ledger.layout import LAYOUTS
 from slaguard.ledger.manifest import Manifest
 from slaguard.ledger.read import open_store
@@ -27,12 +28,9 @@ from slaguard.ledger.rowlog import RowLog
 from slaguard.ledger.seal import seal_all
 from slaguard.ledger.segment import (
     COLUMNS,
-    Keyed,
-    as_number,
     bucket,
     columns_of,
     derive,
-    key_of,
     segment_name,
     write_segment,
 )
@@ -244,7 +242,8 @@ def test_of_a_log_without_records_there_is_nothing_to_say(tmp_path: Path) -> Non
     assert (written.sent, written.batch, written.known, written.moments) == (None, None, None, None)
 
 
-def test_many_rows_are_handled_some_thousand_at_a_time(tmp_path: Path) -> None:
+def test_many_rows_are_handled_some_thousand_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slaguard.ledger.segment.BATCH", 5_000)
     sizes: list[int] = []
 
     def none(batch: list[Keyed]) -> list[int]:

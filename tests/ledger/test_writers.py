@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 from slaguard.errors import LedgerError, LedgerLocked
@@ -195,7 +196,7 @@ def test_a_whole_copy_beside_a_ledger_changes_nothing(tmp_path: Path) -> None:
 
 def test_equal_keys_do_not_make_equal_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two identities may share the first 8 bytes of their keys: only the identity itself decides."""
-    monkeypatch.setattr("slaguard.ledger.segment.as_number", lambda key: 7)
+    monkeypatch.setattr("slaguard.ledger.segment._numbers", lambda keys: np.full(len(keys), 7))
     monkeypatch.setattr("slaguard.ledger.store.as_number", lambda key: 7)
     home = write(tmp_path / "ledger", call("a"), call("b"), name=1)
     write(home / "w", call("b"), call("c"), name=2)

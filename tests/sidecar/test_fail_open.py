@@ -56,7 +56,8 @@ def test_a_ledger_that_is_removed_is_not_noticed_by_the_traffic(tmp_path: Path, 
 
 @pytest.mark.parametrize("total", TOTALS)
 def test_a_full_disk_is_not_noticed_by_the_traffic(tmp_path: Path, total: int) -> None:
-    with small_disk(tmp_path / "disk", "8m") as disk, started(tmp_path, ledger=disk / "ledger") as sidecar:
+    room = f"{8 * total // 500}m"
+    with small_disk(tmp_path / "disk", room) as disk, started(tmp_path, ledger=disk / "ledger") as sidecar:
         filler = disk / "filler"
         troubles = [(total // 5, lambda: fill(filler)), (total * 4 // 5, filler.unlink)]
         found = sidecar.play(Plan(total=total, troubles=troubles))

@@ -141,7 +141,7 @@ def test_any_printable_text_is_written_so_that_it_reads_the_same(text: str) -> N
         ("money", "12,000 EUR", "write money as digits"),
         ("day", "2026-02-30", "2026-02-30 is not a day of the calendar"),
         ("zone", "Berlin", "no time zone"),
-        ("period", "weekly", "day, month, quarter, year"),
+        ("period", "weekly", "day, week, month, quarter, year"),
         ("duration", "72", "a unit"),
         ("whole", "thirty", "write a whole number"),
         ("words", "  ", "write some words here"),

@@ -22,6 +22,12 @@ ACCURACY = """\
 """
 
 
+EXCLUDED = """\
+    exclusions:
+      - {{id: x, clause: B, kind: maintenance, asserted_by: vendor, effect: count_as_up, proof: [], {}}}
+"""
+
+
 def short(old: str, new: str) -> str:
     assert old in SHORT, old
     return SHORT.replace(old, new, 1)
@@ -32,6 +38,114 @@ def full(old: str, new: str) -> str:
     return FULL.replace(old, new, 1)
 
 
+def paying(remedy: str, more: str = "") -> str:
+    """Return the short document with another remedy, and with more lines at the top level."""
+    head, _, _ = SHORT.partition("    credits:")
+    return head.replace("objectives:\n", f"{more}objectives:\n") + f"    remedy: {remedy}\n"
+
+
+def table(rows: str, more: str = "gap_policy: refuse") -> str:
+    """Return the short document with a table of credits as printed."""
+    return paying(f"{{kind: step_table, edges: from_inclusive, {more}, rows: {rows}}}")
+
+
+def told_at_rows(rows: str, more: str = "gap_policy: refuse") -> str:
+    """Return the same, with the fault at the rows as a whole."""
+    return table(f"§{rows}", more).replace("rows: §", "§rows: ")
+
+
+PRINTED = "gap_policy: refuse, overlap_policy: readings"
+WHOLE = "[{from: 99%, to: 99.5%, credit: 10%}, {from: 0%, to: 99%, credit: 25%}]"
+POOL = "{kind: pool_allocation, at_risk: 10%, category: {name: availability, share: 50%}, share: 40%}"
+AGAIN = (
+    paying(POOL.replace("share: 40%", "share: §50%")).partition("objectives:\n")[2].replace("uptime", "again", 1)
+    + "combine: sum_to_cap\n"
+)
+CHRONIC = "chronic:\n  - {id: often, clause: B-4, undecided: skip, right: terminate, "
+
+
+def often(rest: str) -> str:
+    """Return the short document with a right after bad periods."""
+    return short("objectives:\n", f"{CHRONIC}{rest}\nobjectives:\n")
+
+
+def earning(term: str) -> str:
+    """Return the short document with an earn-back."""
+    return short("objectives:\n", f"earn_back: {term}\nobjectives:\n")
+
+
+OF_FEE = "{amount: 12000.00 EUR, per: month, base: service, amounts: {§chat: 1.00 EUR}}"
+DAILY = "{kind: usage_multiple, window: period, days: all, rows: ["
+POINTS = "points_table: {average_with_previous: 0, rows: [{from: 5, credit: 5%}, §{from: 5, credit: 9%}]}\n"
+FAILED = "errors/share-failed@1"
+MONEY = [
+    ("E-SPEC-TIER-GAP", told_at_rows("[{from: 99%, to: 99.5%, credit: 10%}, {from: 0%, to: 98%, credit: 25%}]")),
+    ("E-SPEC-TIER-GAP", told_at_rows("[{from: 95%, to: 99.5%, credit: 10%}]")),
+    ("W-SPEC-TIER-GAP", told_at_rows("[{from: 95%, to: 99.5%, credit: 10%}]", "gap_policy: readings")),
+    ("E-SPEC-TIER-TARGET", told_at_rows("[{from: 0%, to: 99%, credit: 10%}]")),
+    ("E-SPEC-TIER-TARGET", table("[§{from: 0%, to: 99.6%, credit: 10%}]")),
+    ("W-SPEC-TIER-TARGET", table("[§{from: 0%, to: 99.6%, credit: 10%}]", "gap_policy: readings")),
+    ("E-SPEC-TIER-OVERLAP", table("[{from: 98%, to: 99.5%, credit: 10%}, §{from: 0%, to: 99%, credit: 25%}]")),
+    (
+        "W-SPEC-TIER-OVERLAP",
+        table("[{from: 98%, to: 99.5%, credit: 10%}, §{from: 0%, to: 99%, credit: 25%}]", PRINTED),
+    ),
+    ("E-SPEC-TIER-ORDER", table("[{from: 99%, to: 99.5%, credit: 10%}, {from: 0%, to: 99%, credit: §5%}]")),
+    ("E-SPEC-TIER-ORDER", table("[{from: 0%, to: 99.5%, credit: 10%}, §{from: 99%, to: 95%, credit: 5%}]")),
+    ("E-SPEC-UNIT", table("[§{from: 2s, to: 9s, credit: 10%}]")),
+    ("E-SPEC-STRICT", paying("x").replace("remedy: x", "§remedy: {kind: step_table, gap_policy: refuse, rows: " + WHOLE + "}")),
+    ("E-SPEC-SCHEMA", paying("{kind: §lottery}")),
+    ("E-SPEC-SCHEMA", paying("{credit: 10%}").replace("remedy: {", "§remedy: {")),
+    ("E-SPEC-FEE", paying("{kind: flat}").replace("remedy: {", "§remedy: {")),
+    ("E-SPEC-FEE", paying("{kind: points, points: §5}")),
+    (
+        "E-SPEC-FEE",
+        paying("{kind: flat, credit: 10%}").replace("fee: 12000.00 EUR\n", "").replace("    remedy", "    §remedy"),
+    ),
+    ("E-SPEC-FEE", short("fee: 12000.00 EUR", "fee: {amount: 12000.00 EUR, per: month, base: §service}")),
+    ("E-SPEC-FEE", short("fee: 12000.00 EUR", "fee: {amount: 12000.00 EUR, per: month, §amounts: {chat: 1.00 EUR}}")),
+    ("E-SPEC-REF", short("fee: 12000.00 EUR", f"fee: {OF_FEE}")),
+    (
+        "W-SPEC-FEE",
+        short(
+            "fee: 12000.00 EUR",
+            "fee: {amount: 1.00 EUR, per: month, base: service, §amounts: {chat: 2.00 EUR}}\nservices: [{id: chat}]",
+        ),
+    ),
+    ("W-SPEC-FEE", paying(POOL.replace("share: 40%", "share: 60%")) + AGAIN),
+    ("E-SPEC-CURRENCY", paying("{kind: flat, amount: §9.00 USD}")),
+    ("E-SPEC-DUP", short("    credits", "    §remedy: {kind: flat, credit: 5%}\n    credits")),
+    ("E-SPEC-DUP", paying("{kind: elect, options: [{kind: flat, credit: 5%}, §{kind: flat, credit: 6%}]}")),
+    ("E-SPEC-UNIT", paying("{kind: per_step, of: downtime, step: §0.1%, amount: 1.00 EUR, partial: floor}")),
+    ("E-SPEC-UNIT", paying("{kind: per_step, of: shortfall, step: §1h, amount: 1.00 EUR, partial: floor}")),
+    ("E-SPEC-UNIT", paying("{kind: pro_rata, times: §10}")),
+    ("E-SPEC-TIER-TARGET", paying(DAILY + "{below: §99.9%, times: 1x}]}")),
+    (
+        "E-SPEC-TIER-ORDER",
+        paying(DAILY + "{below: 99.5%, times: 3x}, {below: 99%, times: §1x}]}"),
+    ),
+    ("E-SPEC-TIER-ORDER", paying(DAILY + "{§above: 99.5%, times: 3x}]}")),
+    (
+        "E-SPEC-UNMEASURABLE",
+        paying("{kind: §pro_rata, times: 1x}")
+        .replace("uptime/mean-of-5-minutes@1", FAILED)
+        .replace("at_least: 99.5%", "at_most: 1%"),
+    ),
+    ("E-SPEC-CHRONIC", often("§when: {objective: uptime, bad: 3}}")),
+    ("E-SPEC-CHRONIC", often("when: {objective: uptime, consecutive: 2}, refund: §prepaid_pro_rata}")),
+    ("E-SPEC-REF", often("when: {objective: §upkeep, consecutive: 2}}")),
+    ("E-SPEC-STRICT", often("when: {objective: uptime, §more_than: 95%}}")),
+    ("E-SPEC-REF", earning("{objective: §upkeep, above: 99.9%, over: year, average: of_periods}")),
+    ("E-SPEC-STRICT", earning("{objective: uptime, §below: 99.9%, over: year, average: of_periods}")),
+    (
+        "E-SPEC-TIER-ORDER",
+        paying("{kind: points, points: 5}", POINTS),
+    ),
+    (
+        "W-SPEC-IDLE",
+        short("objectives:\n", "§points_table: {average_with_previous: 0, rows: [{from: 5, credit: 5%}]}\nobjectives:\n"),
+    ),
+]  # fmt: skip
 CASES = [
     # notation
     ("E-SPEC-SYNTAX", short("vendor: Acme AI", "vendor: Acme§: AI")),
@@ -194,6 +308,13 @@ CASES = [
     ),
     ("E-SPEC-TARGET-100", full("at_most: 2%", "at_most: §0%")),
     ("E-SPEC-TARGET-100", short("    at_least: 99.5%", "    more_than: §100%").replace("99.5%: 10%", "100%: 10%")),
+    ("E-SPEC-READING", SHORT + "    readings:\n      - {id: A, set: {§period: quarter}}\n      - {id: B}\n"),
+    ("E-SPEC-READING", SHORT + "    readings:\n      - {id: A, set: {§at_least: 99.9%}}\n      - {id: B}\n"),
+    ("E-SPEC-READING", SHORT + "    readings:\n      - {id: A, unset: §[eligible]}\n      - {id: B}\n"),
+    ("E-SPEC-READINGS", SHORT + "    §readings:\n      - {id: A, set: {indicator.bin: 1m}}\n"),
+    ("E-SPEC-READINGS", SHORT + "    §readings: [{id: A}, {id: B}]\n"),
+    ("W-SPEC-READINGS", SHORT + "    readings: [{id: A}, {id: B, set: {indicator.bin: 1m}}]\n    settled: §{reading: A}\n"),
+    ("E-SPEC-EXCL", SHORT + EXCLUDED.format("§recurring: {rrule: FREQ=HOURLY, start: 2026-08-04T02:00, length: 1h}")),
     ("E-SPEC-EXCL", full("    asserted_by: vendor\n", "").replace("  - id: maintenance", "  - §id: maintenance")),
     ("E-SPEC-EXCL", full("    proof: [announcement]\n", "").replace("  - id: maintenance", "  - §id: maintenance")),
     ("E-SPEC-EXCL", full("    notice: 72h\n", "").replace("  - id: maintenance", "  - §id: maintenance")),
@@ -225,7 +346,8 @@ CASES = [
     ),
     ("E-SPEC-CURRENCY", full("minimum_payout: 1.00 USD", "minimum_payout: §1.00 EUR")),
     ("E-SPEC-CURRENCY", full("caps: [{value: 50%,", "caps: [{amount: §50.00 EUR,")),
-    ("E-SPEC-CAP", full("value: 50%, per: month", "value: 50%, per: §year")),
+    ("E-SPEC-CAP", full("value: 50%, per: month", "value: 50%, per: §day")),
+    *MONEY,
     (
         "E-SPEC-CAP",
         full("caps: [{value: 50%, per: month}]", "caps: [{value: 50%, amount: 1.00 USD, per: month}]").replace(
@@ -269,6 +391,7 @@ CASES = [
         short("    use: uptime/mean-of-5-minutes@1\n", "    use: uptime/mean-of-5-minutes@1\n    source: §probe\n"),
     ),
     ("W-SPEC-BIN-RESOLUTION", full("min_requests: 20", "min_requests: §19")),
+    ("W-SPEC-NO-EFFECT", full("      run: 5\n", "      run: 5\n      outage_rounding: §up\n")),
     ("W-SPEC-CAP-BELOW-TIER", full("caps: [{value: 50%", "caps: [{value: §49%")),
     ("W-SPEC-CAP-BELOW-TIER", full("caps: [{value: 50%", "caps: [{amount: §5999.99 USD")),
     ("W-SPEC-CAP-BELOW-TIER", full("minimum_payout: 1.00 USD", "minimum_payout: §600.00 USD")),
@@ -277,6 +400,13 @@ CASES = [
         "W-SPEC-EXCL-SWALLOW",
         full("    cap: {per: month, length: 4h}\n", "").replace("  - id: maintenance", "  - id: §maintenance"),
     ),
+    (
+        "W-SPEC-ROLLING",
+        short("period: month\nfee: 12000.00 EUR\n", "period: {rolling: §30d, ends: day}\n").replace(
+            SHORT[SHORT.index("    credits:") :], "    remedy: {kind: none}\n"
+        ),
+    ),
+    ("W-SPEC-DEADLINE-DELAY", short("claim/written@1: {days: 30}", "claim/written@1: {days: §2}")),
 ]
 
 
@@ -303,7 +433,7 @@ def test_one_fault_is_told_once(code: str, text: str) -> None:
 
 def test_every_code_is_earned_by_some_case() -> None:
     earned = {code for code, _ in CASES}
-    elsewhere = {"E-SPEC-FILE", "W-SPEC-PRESET", "W-SPEC-FEE"}  # told of files, of profiles, and by an evaluation
+    elsewhere = {"E-SPEC-FILE", "W-SPEC-PRESET"}  # told of files, of profiles, and by an evaluation
     assert set(CODES) - earned == elsewhere
 
 

@@ -13,12 +13,14 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from slaguard.spec import model
+from slaguard.spec.conditions import Term
 from slaguard.spec.explain import explain, explanation, sections
 from slaguard.spec.explain_profile import explain_profile, one_line
 from slaguard.spec.library import Reference, Shelves
 from slaguard.spec.load import load, loads
-from slaguard.spec.model import Agreement, Effect, LatencyField, PeriodUnit, one_bound
+from slaguard.spec.model import Agreement, Effect, LatencyField, PeriodUnit
 from slaguard.spec.profile_file import profile_file
+from slaguard.spec.rights import CapSpan
 from slaguard.terms import BoundWord, Count, Source
 from tests.spec.documents import SHORT, load_text
 from tests.spec.promises import RULES, WINDOW, Document, agreement, text, text_of
@@ -27,10 +29,17 @@ from tests.spec.promises import RULES, WINDOW, Document, agreement, text, text_o
 # ── changing one leaf ───────────────────────────────────────────────────────────────────────────────────────────────
 def closed_lists() -> Iterator[frozenset[str]]:
     """Yield every closed list of words that a field of the model takes."""
-    yield from (frozenset(word.value for word in kind) for kind in (Count, Source, PeriodUnit, Effect, LatencyField))
-    for kind in vars(model).values():
-        for field in getattr(kind, "model_fields", {}).values() if isinstance(kind, type) else ():
+    yield from (frozenset(word.value for word in kind) for kind in (Count, Source, PeriodUnit, Effect, LatencyField, CapSpan))
+    for kind in terms(Term):
+        for field in kind.model_fields.values():
             yield frozenset(a for a in _literals(field.annotation) if isinstance(a, str))
+
+
+def terms(kind: type[Term]) -> Iterator[type[Term]]:
+    """Walk to every kind of term there is."""
+    for one in kind.__subclasses__():
+        yield one
+        yield from terms(one)
 
 
 def _literals(annotation: Any) -> Iterator[Any]:
@@ -43,7 +52,13 @@ OTHERS: Final = (
     "97.3%", "3%", "7m", "90s", "1", "13", "2027-03-05", "9999.99 EUR", "UTC", "Asia/Tokyo", "another-word", "other@7",
     {"another_code": "ok"}, {"attempt": {"at_most": "3"}}, ("another-one",), ("chat",), (),
     {"amount": "77.00 EUR", "per": "month"}, {"length": "5h", "per": "month"}, {"id": "other@7"}, "fail", "ok", "drop",
-    "true", "false", (WINDOW,), ({"id": "other"},), ({"value": "10%", "per": "month"},),
+    "true", "false", "4x", {"minor": "7"}, {"here": "9.00 EUR"},
+    ({"objective": "it", "above": "99.9%", "over": "year", "average": "recomputed"},),
+    ({"id": "x", "clause": "B", "undecided": "skip", "right": "terminate", "when": {"objective": ["it"], "consecutive": "2"}},),
+    (WINDOW,), ({"id": "other"},), ({"value": "10%", "per": "month"},),
+    ({"id": "a1", "effective": "2027-01-01", "clause": "A 1", "within_period": "split", "set": {"fee.amount": "1.00 EUR"}},),
+    "2026-01-03T01:00", "2029-01-03T01:00", "FREQ=YEARLY", ({"start": "2026-10-11T00:00", "end": "2026-10-12T00:00"},),
+    ({"id": "R1", "set": {"at_least": "77%"}}, {"id": "R2"}), ({"reading": "R1"},), ("ticket",),
 )  # fmt: skip
 """What a leaf is changed to, one after the other: whatever of it the model accepts."""
 WORDS: Final = tuple(dict.fromkeys(closed_lists()))
@@ -99,7 +114,7 @@ def accepted(document: Document) -> Agreement | None:
     """Return what the model makes of a document, if anything; a promise with no bound, or two, is the linter's to refuse."""
     try:
         found = Agreement.model_validate(document)
-        return found if all(one_bound(o) for o in found.objectives) else None
+        return found if all(o.bound for o in found.objectives) else None
     except (ValidationError, PydanticCustomError):
         return None
 
@@ -126,9 +141,24 @@ def bound_paths(document: Any, path: tuple[str | int, ...] = ()) -> Iterator[tup
 
 def is_settled(document: Document, path: tuple[str | int, ...]) -> bool:
     """Tell whether a term has one permitted value only; another `rule` is another promise altogether."""
+    if path[-2:] == ("speed", "tokens"):
+        return True
+    if path[-1] == "windows":  # an exclusion of records, or of what is claimed, names none
+        return not at(document, path)
     if path[-1] == "effect":  # an exclusion of records can only drop them
         return at(document, path[:-1])["selector"] is not None
-    return path[-2:] in {("apiVersion",), ("kind",), ("cap", "per"), ("combine", "within_event"), ("indicator", "rule")}
+    if path[-2:] == ("resources", "down_when"):  # resources of a mean are always averaged
+        return True
+    if path[-1] in {"kind", "window"} and ("remedy" in path):  # another kind is another remedy altogether
+        return True
+    return path[-2:] in {
+        ("notice", "anchor"),
+        ("apiVersion",),
+        ("kind",),
+        ("cap", "per"),
+        ("combine", "within_event"),
+        ("indicator", "rule"),
+    }
 
 
 def assert_every_change_is_heard(before: Agreement, *, promises_only: bool = False) -> None:

@@ -232,7 +232,7 @@ def test_faults_of_form_do_not_hide_faults_of_meaning_beside_them() -> None:
         .replace("expires: 2028", "expires: 2020")
     )
     text = (
-        text.replace("per: month}]", "per: year}]")
+        text.replace("per: month}]", "per: day}]")
         .replace("above 3%: 10%", "above 0.5%: 10%")
         .replace("service: chat", "service: chatt")
     )

@@ -22,10 +22,17 @@ HEAD = SHORT.partition("use:")[0]
 PROMISES = {
     "uptime/mean-of-5-minutes@1": "at_least: 99.5%",
     "uptime/bad-minutes-in-a-row@1": "at_least: 99.5%",
+    "uptime/all-requests-fail@1": "at_least: 99.5%",
+    "uptime/unavailable-or-slow@1": "at_least: 99.5%",
+    "uptime/function-probe@1": "at_least: 99.8%",
+    "uptime/dual-threshold@1": "min_coverage: 95%",
     "errors/share-failed@1": "at_most: 1%",
     "errors/share-refused@1": "at_most: 4%",
     "latency/percentile@1: {field: total_time}": "at_most: 2s",
     "latency/share-within@1: {within: 2s, field: time_to_first_token}": "at_least: 99%",
+    "latency/median-speed-per-5-minutes@1: {speed: 50}": "at_least: 99%",
+    "uptime/ratio-repeats-suppressed@1: {window: fixed}": "at_least: 99.9%",
+    "uptime/bad-minutes-with-back-off@1: {gap_from: error_end}": "at_least: 99.5%",
     "accuracy/agreed-questions@1": "at_least: 92%\n    golden_set: claims-qa@4",
     "hallucination/human-audited-sample@1": "at_most: 2%",
 }

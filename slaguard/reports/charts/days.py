@@ -14,7 +14,7 @@ from slaguard.reports.changes import Change
 from slaguard.reports.charts.canvas import Chart, Layout, chart, every, ticks
 from slaguard.reports.subjects import EACH_SIDE, Subject
 from slaguard.reports.svg import Drawing
-from slaguard.reports.words import percent, promise
+from slaguard.reports.words import percent, promised
 from slaguard.stats import fixed_ci
 
 Floats = npt.NDArray[np.float64]
@@ -109,7 +109,7 @@ def day_chart(ident: str, subject: Subject, changes: tuple[Change, ...]) -> Char
 def _limit(subject: Subject) -> str:
     if subject.result.unit == "ms":
         return f"at most {percent(subject.share)} over the limit"
-    return promise(subject.result.target)
+    return promised(subject.result)
 
 
 def _what(subject: Subject) -> str:

@@ -51,7 +51,10 @@ def times_of(subject: Subject, records: pd.DataFrame) -> Times | None:
     rule = subject.objective.indicator
     if not isinstance(rule, Percentile | RequestAttainment) or subject.result.estimate.n == 0:
         return None
-    bound = rule.within.bound if isinstance(rule, RequestAttainment) else subject.objective.bound
+    if isinstance(rule, RequestAttainment) and rule.within is None:
+        return None  # a speed is no time
+    within = rule.within if isinstance(rule, RequestAttainment) else None
+    bound = within.bound if within is not None else subject.objective.bound
     strict = bound.word.value == "less_than"
     ms, unanswered = _counted_ms(subject, records, rule)
     over = int((ms >= int(bound.value)).sum() if strict else (ms > int(bound.value)).sum())

@@ -11,7 +11,7 @@ from typing import Final
 
 from slaguard.errors import Problem
 from slaguard.spec.draft import Draft, View
-from slaguard.spec.lint import ladder, money, names, promise, quality
+from slaguard.spec.lint import caps, filters, intervals, ladder, money, names, promise, quality, rights, stated, tables, time
 
 ObjectiveRule = Callable[[View, Draft], Iterator[Problem]]
 AgreementRule = Callable[[Draft], Iterator[Problem]]
@@ -25,27 +25,51 @@ OBJECTIVE_RULES: Final[tuple[tuple[frozenset[str], ObjectiveRule], ...]] = tuple
         ((*WORDS, "indicator", "decision"), promise.all_or_nothing),
         (("indicator",), promise.intervals),
         (("indicator",), promise.limits_inside),
+        (("indicator",), intervals.begin_and_length),
+        (("indicator",), intervals.resolution),
+        ((*WORDS, "indicator"), intervals.two_tests),
+        (("indicator",), intervals.slow_requests),
+        (("indicator",), intervals.resources),
+        (("indicator",), intervals.without_effect),
         ((*WORDS, "indicator", "credits"), ladder.steps),
         (("indicator", "decision", "golden_set"), quality.questions),
         (("indicator", "decision"), quality.decidable),
         ((*WORDS, "indicator", "decision"), quality.smallest_sample),
         (("indicator", "source"), quality.probes_alone),
+        (("indicator", "source"), stated.outages),
+        (("indicator", "exclusions"), stated.windows),
+        (("indicator", "decision"), stated.penalties),
+        (("indicator", "decision", "average_with_previous"), time.averages),
         (("eligible",), names.eligible),
+        (("eligible",), filters.entitlement),
+        (("indicator",), filters.told_apart),
+        (("indicator",), filters.speed),
+        (("indicator", "decision"), filters.by_its_figure),
         (("exclusions",), names.exclusions),
         (("service",), names.services_named),
-        (("credits",), money.says_what_it_pays),
+        (("credits", "remedy"), money.says_what_it_pays),
+        ((*WORDS, "indicator", "remedy"), tables.remedies),
+        (("remedy",), tables.points),
     )
 )
 AGREEMENT_RULES: Final[tuple[AgreementRule, ...]] = (
     names.unique_objectives,
     names.unique_services,
     names.dates,
+    time.period,
+    time.deadlines,
     money.fee,
+    money.base,
     money.currencies,
-    money.caps,
+    money.pools,
     money.combination,
-    money.smallest_payout,
-    quality.hallucination_pair,
+    caps.caps,
+    caps.crossing,
+    caps.smallest_payout,
+    rights.earn_back,
+    rights.chronic,
+    rights.points_table,
+    stated.pairs,
 )
 
 

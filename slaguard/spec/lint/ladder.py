@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from slaguard.errors import Problem
 from slaguard.spec.draft import Draft, View
-from slaguard.spec.lint.promise import is_floor, words_given
+from slaguard.spec.lint.promise import is_floor, priced_word
 from slaguard.spec.nodes import Map
 from slaguard.terms import format_percent
 
@@ -15,10 +15,10 @@ from slaguard.terms import format_percent
 def steps(view: View, draft: Draft) -> Iterator[Problem]:
     """E-SPEC-TIER-*: each step reaches to the next, so a ladder has no gap; these are the ways it can still be wrong."""
     del draft
-    ladder, given = view.objective.credits, words_given(view.objective)
-    if not ladder or len(given) != 1:
+    ladder, word = view.objective.credits, priced_word(view.objective)
+    if not ladder or word is None:
         return
-    target, floor = view.objective.target, given[0].is_floor
+    target, floor = view.objective.priced_from, word.is_floor
     if target.unit != view.objective.unit or floor != is_floor(view.objective):
         return  # told already: every step would be wrong with it
     yield from _sides(view, "below" if floor else "above")

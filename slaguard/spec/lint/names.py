@@ -8,10 +8,10 @@ from typing import Final
 
 from slaguard.errors import Problem
 from slaguard.spec.draft import Draft, View
-from slaguard.spec.model import ATTRIBUTES, FIELDS, PredicateForm, Service, written_limit
+from slaguard.spec.model import ATTRIBUTES, FIELDS, Exclusion, PredicateForm, Service, written_limit
 from slaguard.spec.nodes import Map, Node, Spot, locate, map_items, nearest, plain, problem_at, scalars, shown
 from slaguard.spec.translate import choice
-from slaguard.terms import Attribution, Outcome, Source
+from slaguard.terms import OF_CALLS, Attribution, Outcome
 
 _ATTRIBUTE = re.compile(r"attributes\.[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z", re.ASCII)
 _WHOLE = re.compile(r"(0|[1-9]\d{0,11})\Z", re.ASCII)
@@ -19,7 +19,7 @@ CLOSED: Final[dict[str, tuple[str, ...]]] = {
     "flag": ("true", "false"),
     "outcome": tuple(o.value for o in Outcome),
     "attribution": tuple(a.value for a in Attribution),
-    "source": tuple(s.value for s in Source),
+    "source": tuple(s.value for s in OF_CALLS),
 }
 _UNITS: Final = {"number": "count", "time": "ms", "attribute": "count"}
 
@@ -28,7 +28,7 @@ _UNITS: Final = {"number": "count", "time": "ms", "attribute": "count"}
 def eligible(view: View, draft: Draft) -> Iterator[Problem]:
     """E-SPEC-SCHEMA, E-SPEC-UNIT: conditions name fields that a record has, and values those fields can hold."""
     del draft
-    yield from conditions(view.node.get("eligible"), view.objective.eligible or {})
+    yield from conditions(view.node.get("eligible"), view.objective.conditions)
 
 
 def conditions(node: Node | None, predicates: Mapping[str, PredicateForm]) -> Iterator[Problem]:
@@ -89,9 +89,22 @@ def exclusions(view: View, draft: Draft) -> Iterator[Problem]:
             yield view.problem("E-SPEC-DUP", exclusion.id, mend, "exclusions", i, "id")
         seen.add(exclusion.id)
         yield from conditions(node.get("selector"), exclusion.selector or {})
-        if exclusion.selector is None and exclusion.cap is None and exclusion.asserted_by != "customer":
-            mend = "agree on a cap: `cap: 4h`; without one the vendor can announce the promise away"
-            yield view.problem("W-SPEC-EXCL-SWALLOW", f"{exclusion.id} has no cap", mend, "exclusions", i, "id")
+        yield from _swallows(view, exclusion, i)
+
+
+_LONGEST: Final = {"month": 28 * 86_400_000, "quarter": 90 * 86_400_000, "year": 365 * 86_400_000}
+
+
+def _swallows(view: View, exclusion: Exclusion, i: int) -> Iterator[Problem]:
+    """Tell of times that only the vendor names, as many as it likes."""
+    if exclusion.selector is not None or exclusion.scheduled or exclusion.asserted_by == "customer":
+        return
+    mend = "agree on a cap: `cap: 4h`; without one the vendor can announce the promise away"
+    if exclusion.cap is None:
+        yield view.problem("W-SPEC-EXCL-SWALLOW", f"{exclusion.id} has no cap", mend, "exclusions", i, "id")
+    elif exclusion.cap.length >= _LONGEST[exclusion.cap.per]:
+        text = f"{exclusion.id} has a cap of a whole {exclusion.cap.per}"
+        yield view.problem("W-SPEC-EXCL-SWALLOW", text, mend, "exclusions", i, "id")
 
 
 def services_named(view: View, draft: Draft) -> Iterator[Problem]:

@@ -8,8 +8,9 @@ from typing import Final
 
 from slaguard.errors import Problem
 from slaguard.spec.draft import Draft, View
+from slaguard.spec.indicators import Compared, IntervalP50, MeanOfMinutes
 from slaguard.spec.model import (
-    BinRule,
+    DualThreshold,
     ErrorRateRuns,
     Limits,
     Objective,
@@ -34,6 +35,14 @@ def words_given(objective: Objective) -> list[BoundWord]:
     return [word for word in BoundWord if getattr(objective, word.value) is not None]
 
 
+def priced_word(objective: Objective) -> BoundWord | None:
+    """Return the word in which the figure is promised that credits are read from; None where that is not one word."""
+    if isinstance(objective.indicator, DualThreshold):
+        return objective.indicator.word
+    given = words_given(objective)
+    return given[0] if len(given) == 1 else None
+
+
 def is_floor(objective: Objective) -> bool:
     """Tell whether more is better for what the indicator measures."""
     rule = objective.indicator
@@ -41,7 +50,9 @@ def is_floor(objective: Objective) -> bool:
         return rule.of == "successes"
     if isinstance(rule, SampleProportion):
         return rule.event == "correct"
-    return not isinstance(rule, Percentile)
+    if isinstance(rule, MeanOfMinutes):
+        return rule.of.speed is not None
+    return not isinstance(rule, Percentile | Compared)
 
 
 def one_word(view: View, draft: Draft) -> Iterator[Problem]:
@@ -49,6 +60,8 @@ def one_word(view: View, draft: Draft) -> Iterator[Problem]:
     del draft
     given = words_given(view.objective)
     mend = "write exactly one of at_least, at_most, more_than, less_than"
+    if "indicator" in view.has and isinstance(view.objective.indicator, DualThreshold):
+        return  # its two tests carry the bounds (`intervals.two_tests`)
     if not given:
         yield view.problem("E-SPEC-STRICT", "no bound", mend, "name", at_key=True)
     for extra in given[1:]:
@@ -66,6 +79,8 @@ def unit_and_direction(view: View, draft: Draft) -> Iterator[Problem]:
         yield view.problem("E-SPEC-UNIT", str(target), _unit_mend(objective), word.value)
     elif target.unit == "ratio" and target.value > 1:
         yield view.problem("E-SPEC-UNIT", str(target), "a share is at most 100%", word.value)
+    elif target.unit == "count" and target.value == 0:
+        yield view.problem("E-SPEC-UNIT", str(target), "every answer is faster; write the agreed speed: 50", word.value)
     elif target.unit == "ms" and target.value == 0:
         yield view.problem("E-SPEC-UNIT", str(target), "no call takes no time; write the time that was agreed: 2s", word.value)
     floor = is_floor(objective)
@@ -77,6 +92,10 @@ def unit_and_direction(view: View, draft: Draft) -> Iterator[Problem]:
 
 def _unit_mend(objective: Objective) -> str:
     target = objective.target
+    if objective.unit == "count":
+        return "this promise is a speed in tokens a second: write a plain number (50)"
+    if objective.unit == "ms" and isinstance(objective.indicator, MeanOfMinutes):
+        return "this promise is a mean time: write a duration (2s)"
     if objective.unit == "ms":
         return "a percentile is a time: write a duration (2s); for a share of requests use latency/share-within"
     if target.unit == "count":
@@ -95,12 +114,12 @@ def scale(view: View, draft: Draft) -> Iterator[Problem]:
         if 0 < value < _FASTEST or value > _SLOWEST:
             yield view.problem("W-SPEC-SCALE", format_duration(int(value)), "is the unit right (ms, s, m)?", word.value)
         return
-    meant = _likely(value, floor=word.is_floor)
+    meant = likely(value, floor=word.is_floor)
     if meant is not None:
         yield view.problem("W-SPEC-SCALE", format_percent(value), f"did you mean {format_percent(meant)}?", word.value)
 
 
-def _likely(value: Fraction, *, floor: bool) -> Fraction | None:
+def likely(value: Fraction, *, floor: bool) -> Fraction | None:
     """Return the share that was likely meant, if the one written is far from what is promised anywhere."""
     if floor:
         if value >= Fraction(1, 2):
@@ -132,23 +151,14 @@ def all_or_nothing(view: View, draft: Draft) -> Iterator[Problem]:
 
 
 def intervals(view: View, draft: Draft) -> Iterator[Problem]:
-    """E-SPEC-BIN, W-SPEC-BIN-RESOLUTION: intervals fit every clock, and one failure does not fill one."""
+    """E-SPEC-BIN: the intervals of a speed or a mean fit every clock."""
     del draft
     rule = view.objective.indicator
-    if not isinstance(rule, BinRule):
+    if not isinstance(rule, IntervalP50 | MeanOfMinutes):
         return
     if rule.bin < SECOND or HALF_HOUR % rule.bin or rule.bin % SECOND:
         mend = "write a length of whole seconds that divides 30m, so that it fits the clock in every time zone: 1m, 5m"
         yield view.problem("E-SPEC-BIN", format_duration(rule.bin), mend, "indicator", "bin")
-    if isinstance(rule, ErrorRateRuns) and _one_failure_trips(rule):
-        text = f"with {max(rule.min_requests, 1)} requests one failure makes an interval bad"
-        mend = "if the clause allows it, ask for more requests in an interval before it is judged"
-        yield view.problem("W-SPEC-BIN-RESOLUTION", text, mend, "indicator", "min_requests")
-
-
-def _one_failure_trips(rule: ErrorRateRuns) -> bool:
-    bound = rule.error_rate.bound
-    return bound.holds(Fraction(1, max(rule.min_requests, 1))) and not bound.holds(Fraction(0))
 
 
 def limits_inside(view: View, draft: Draft) -> Iterator[Problem]:
@@ -156,9 +166,10 @@ def limits_inside(view: View, draft: Draft) -> Iterator[Problem]:
     del draft
     rule = view.objective.indicator
     if isinstance(rule, ErrorRateRuns):
-        yield from _inside(view, rule.error_rate, "error_rate", "ratio", floor=True)
+        yield from inside(view, rule.error_rate, "error_rate", "ratio", floor=True)
     elif isinstance(rule, RequestAttainment):
-        yield from _inside(view, rule.within, "within", "ms", floor=False)
+        if rule.within is not None:
+            yield from inside(view, rule.within, "within", "ms", floor=False)
     elif isinstance(rule, Percentile):
         if not 0 < rule.p < 1:
             mend = "write a percentile between 0% and 100%: 95%"
@@ -168,9 +179,10 @@ def limits_inside(view: View, draft: Draft) -> Iterator[Problem]:
             yield view.problem("W-SPEC-SCALE", format_percent(rule.p), mend, "indicator", "p")
 
 
-def _inside(view: View, limits: Limits, key: str, unit: str, *, floor: bool) -> Iterator[Problem]:
+def inside(view: View, limits: Limits, key: str | tuple[str | int, ...], unit: str, *, floor: bool) -> Iterator[Problem]:
+    """E-SPEC-UNIT, E-SPEC-STRICT: a limit inside a rule has its unit and direction; `key` is where it stands in the rule."""
     word, quantity = limits.bound.word, written_limit(limits)
-    where = ("indicator", key, word.value)
+    where = ("indicator", *((key,) if isinstance(key, str) else key), word.value)
     if quantity.unit != unit or (unit == "ratio" and quantity.value > 1):
         mend = "write a percentage of at most 100%: 5%" if unit == "ratio" else "write a duration: 2s"
         yield view.problem("E-SPEC-UNIT", str(quantity), mend, *where)

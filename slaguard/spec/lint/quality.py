@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from slaguard.errors import Problem
 from slaguard.spec.draft import Draft, View
 from slaguard.spec.lint.promise import words_given
-from slaguard.spec.model import Ratio, SampleProportion
+from slaguard.spec.model import SampleProportion
 from slaguard.terms import Count, Source, format_percent
 
 
@@ -72,15 +72,3 @@ def probes_alone(view: View, draft: Draft) -> Iterator[Problem]:
     if objective.source == (Source.PROBE,) and not isinstance(objective.indicator, SampleProportion):
         mend = "add traffic if you can record it; the vendor may say that probes are not customer requests"
         yield view.problem("W-SPEC-PROBE", "probe", mend, "source")
-
-
-def hallucination_pair(draft: Draft) -> Iterator[Problem]:
-    """W-SPEC-PAIR: a model that answers less hallucinates less; the pair of promises closes that way out."""
-    views = [view for view in draft.views if "indicator" in view.has]
-    if any(isinstance(v.objective.indicator, Ratio) and v.objective.indicator.of == "refusals" for v in views):
-        return
-    for view in views:
-        rule = view.objective.indicator
-        if isinstance(rule, SampleProportion) and rule.event == "unsupported":
-            mend = "add a promise on refusals (errors/share-refused), or the vendor can keep this one by refusing to answer"
-            yield view.problem("W-SPEC-PAIR", "no promise on refusals beside it", mend, "name")
