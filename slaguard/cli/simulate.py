@@ -140,7 +140,8 @@ def _text(done: Sequence[Simulated], seen: Mapping[Outcome, int], period: str, n
     for one in done:
         for row in one.rows(seen):
             name = one.name if len(one.evaluation.objectives) == 1 else f"{one.name} {row.result.name}"
-            lines += _wrapped(f"{name}: {row.rule}; {row.failures}. {row.result.sentence}.", width, "  ")
+            shown = f" The figure is that of {row.result.reading}." if row.result.reading else ""
+            lines += _wrapped(f"{name}: {row.rule}; {row.failures}. {row.result.sentence}.{shown}", width, "  ")
     lines += [""] * bool(notes)
     lines += [line for note in notes for line in _wrapped(f"note: {note}", width, "  ")]
     for one in done:

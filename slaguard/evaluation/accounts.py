@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from slaguard.errors import ConfigError
-from slaguard.evaluation.caps import OWN, Earlier, Past
+from slaguard.evaluation.caps import Earlier, Past, counted_over
 from slaguard.evaluation.fees import EVERYTHING, Account
 from slaguard.evaluation.result import Evaluation
 from slaguard.records import Fact
@@ -99,8 +99,11 @@ def past_of(agreement: Agreement, period: ResolvedPeriod, facts: Iterable[Fact],
         if one.period.own and one.period.closed and one.period.end <= period.start:
             found[one.period.label] = _earlier(one)
     for fact in sorted((f for f in facts if f.type == "credit_paid"), key=lambda f: (f.when, f.id)):
-        stated = _stated(agreement, fact, found)
+        stated = _stated(agreement, period, fact, found)
         if stated is not None and stated.end <= period.start:
+            parts = [label for label in found if label.startswith(f"{stated.label}.")]
+            for label in parts:  # stated of the whole period, and so of its parts
+                del found[label]
             found[stated.label] = stated
     return Past(tuple(sorted(found.values(), key=lambda e: e.start)), since(agreement, period))
 
@@ -113,8 +116,8 @@ def _earlier(one: Evaluation) -> Earlier:
     return Earlier(one.period.label, one.period.start, one.period.end, total, lines, points)
 
 
-def _stated(agreement: Agreement, fact: Fact, known: Mapping[str, Earlier]) -> Earlier | None:
-    span = _span(agreement, fact)
+def _stated(agreement: Agreement, period: ResolvedPeriod, fact: Fact, known: Mapping[str, Earlier]) -> Earlier | None:
+    span = next(((a, b) for label, a, b in period.parts if label == fact.period), None) or _span(agreement, fact)
     amount = _read(fact.value or "", parse_money)
     if span is None or amount is None or agreement.fee is None or amount.currency != agreement.fee.amount.currency:
         return None
@@ -153,7 +156,8 @@ def since(agreement: Agreement, period: ResolvedPeriod) -> dict[CapSpan, int]:
     if isinstance(own, SpelledPeriod) and own.year_starts != 1:
         firsts[CapSpan.YEAR] = day.replace(day=1, month=own.year_starts, year=day.year - (day.month < own.year_starts))
     firsts[CapSpan.CONTRACT_YEAR] = contract_year(agreement.effective, day)
-    return {span: midnight(first, where) for span, first in firsts.items()}
+    found = {span: midnight(first, where) for span, first in firsts.items()}
+    return found | {CapSpan.PERIOD: period.parts[0][1]} if period.parts else found
 
 
 def contract_year(effective: date, day: date) -> date:
@@ -193,10 +197,14 @@ def _remedies(remedy: Any) -> tuple[Any, ...]:
 
 def _holes(agreement: Agreement, period: ResolvedPeriod, past: Past) -> Iterator[str]:
     """Name the time, since a cap's span began, of which no payment is known."""
-    where = zone(agreement.time_zone)
-    for span in dict.fromkeys(cap.per for cap in agreement.caps if cap.per not in OWN and cap.per is not CapSpan.DAY):
+    where, seen = zone(agreement.time_zone), set[CapSpan]()
+    for cap in agreement.caps:
+        span = counted_over(agreement, cap, past)
+        if span is None or span in seen or span not in past.since:
+            continue
+        seen.add(span)
         spans = [(one.start, one.end) for one in past.earlier]
-        for start, end in holes(agreement, period, past.since.get(span, period.start), spans):
+        for start, end in holes(agreement, period, past.since[span], spans):
             yield _hole(span, local_day(start, where), local_day(end - 1, where))
 
 
@@ -221,7 +229,7 @@ def _hole(span: CapSpan, first: date, last: date) -> str:
 
 def _open(agreement: Agreement, past: Past, history: Sequence[Evaluation]) -> Iterator[str]:
     """Name earlier periods that are not decided, where a cap or an average looks back at them."""
-    looks = any(cap.per not in OWN for cap in agreement.caps) or agreement.points_table is not None
+    looks = any(counted_over(agreement, cap, past) for cap in agreement.caps) or agreement.points_table is not None
     priced = {o.name for o in agreement.objectives if o.is_priced}
     known = {e.label for e in past.earlier if not e.stated}
     for one in history if looks else ():

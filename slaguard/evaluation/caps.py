@@ -8,7 +8,7 @@ as far as payments are known, and the result says which are not.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final, Protocol
 
@@ -42,7 +42,10 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The earlier periods that are known, the last one last, and from when on each span counts (UTC nanoseconds)."""
+    """The earlier periods that are known, the last one last, and from when on each span counts (UTC nanoseconds).
+
+    The span `period` is there only where an amendment splits the period: its earlier parts count.
+    """
 
     earlier: tuple[Earlier, ...] = ()
     since: Mapping[CapSpan, int] = field(default_factory=dict)
@@ -88,10 +91,24 @@ def ceilings(agreement: Agreement, lines: Sequence[Line], account: Account, past
     for cap in sorted(agreement.caps, key=_order):
         for group, objective, scope in _groups(cap, lines):
             amount = _amount(agreement, cap, objective, scope, account)
-            if cap.per not in OWN and not _is_period(agreement.period, cap.per):
-                amount = max(Fraction(0), amount - past.paid(cap.per, objective, scope))
+            if (span := counted_over(agreement, cap, past)) is not None:
+                amount = max(Fraction(0), amount - past.paid(span, objective, scope))
             found.append(Ceiling(group, amount))
     return found
+
+
+def counted_over(agreement: Agreement, cap: CreditCap, past: Past) -> CapSpan | None:
+    """Return over which span earlier payments count towards a cap; None: the period stands alone.
+
+    A cap per period holds for the whole period where an amendment splits it. A share of what was paid in cash is one of
+    each part's own cash, and so counts by itself.
+    """
+    if cap.per is CapSpan.EVENT:
+        return None
+    if cap.per is not CapSpan.PERIOD and not _is_period(agreement.period, cap.per):
+        return cap.per
+    by_itself = cap.value is not None and agreement.fee is not None and agreement.fee.base == "cash_paid"
+    return CapSpan.PERIOD if CapSpan.PERIOD in past.since and not by_itself else None
 
 
 def cut(amounts: Sequence[Fraction], limits: Sequence[Ceiling]) -> tuple[list[Fraction], frozenset[int]]:
@@ -127,6 +144,8 @@ def _amount(agreement: Agreement, cap: CreditCap, objective: str | None, scope: 
     fee = agreement.fee
     if fee is None:
         raise ValueError("a cap is a share of a fee, and none is stated")
+    if cap.per is not CapSpan.EVENT:  # the cap is the whole period's, also where this is a part of it
+        account = replace(account, share=Fraction(1))
     base = base_of(agreement, EVERYTHING, EVERYTHING, account)
     if cap.amount is not None:
         return same_currency(cap.amount, base.shown)

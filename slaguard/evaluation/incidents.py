@@ -42,14 +42,16 @@ def measure_outages(
     so_far = (period.start, now)
     stated = [i for i in evidence.incidents if _concerns(question, i)]
     logs = _logs(question, evidence.facts)
-    ended = [_ended(i, logs, now) for i in stated]
+    ended = [_ended(i, logs, as_of) for i in stated]
     down = _down(rule, ended, evidence.facts)
     up, removed = _windows(question, so_far, variant)
-    counted = tuple((a, b) for a, b in subtract(_within(down, so_far), (*up, *removed)) if b > a)
-    lost = sum((_rounded(b - a, rule) for a, b in counted), 0)
+    outages = [subtract((one,), (*up, *removed)) for one in _within(down, so_far)]
+    counted = tuple(piece for pieces in outages for piece in pieces)
     total = length(subtract((so_far,), removed))
     gone = subtract((so_far,), (*_within(logs, so_far), *up, *removed))
     unwatched = length(subtract(gone, counted))
+    # An outage that a window cuts in two is one, and is rounded once; rounding never takes more than there is.
+    lost = min(sum((_rounded(length(pieces), rule) for pieces in outages), 0), total - unwatched)
     watched, whole = (total - unwatched) // MINUTE, total + period.end - now
     allowed = 1 - question.objective.target.value
     return Measurement(
@@ -57,7 +59,7 @@ def measure_outages(
         noun="minute",
         value=1 - Fraction(lost, total - unwatched) if total > unwatched else None,
         best=1 - Fraction(lost, total) if total else None,
-        worst=1 - Fraction(lost + unwatched, total) if total else None,
+        worst=1 - Fraction(min(lost + unwatched, total), total) if total else None,
         n=watched,
         bad=minutes(lost),
         allowed=allowed * minutes(total),
@@ -92,14 +94,15 @@ Outage = tuple[str, int, int]
 """A stated outage: its id, start and end."""
 
 
-def _ended(incident: Incident, logs: tuple[Span, ...], now: int) -> Outage:
+def _ended(incident: Incident, logs: tuple[Span, ...], as_of: int) -> Outage:
     """Return an outage with its end; one that has none lasts as far as the list that holds it is complete.
 
-    What lies beyond was not watched: an outage that somebody forgot to close must not grow a claim.
+    What lies beyond was not watched: an outage that somebody forgot to close must not grow a claim. The period does not
+    cut it: its whole length is compared, also what lies after the period.
     """
     if incident.end is not None:
         return incident.id, incident.start, incident.end
-    return incident.id, incident.start, min(now, next((b for a, b in logs if a <= incident.start < b), incident.start))
+    return incident.id, incident.start, min(as_of, next((b for _, b in logs if incident.start < b), incident.start))
 
 
 def _down(rule: object, stated: Iterable[Outage], facts: tuple[Fact, ...]) -> tuple[Span, ...]:

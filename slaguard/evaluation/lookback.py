@@ -8,6 +8,7 @@ from typing import Final
 from slaguard.evaluation.accounts import since
 from slaguard.evaluation.caps import OWN
 from slaguard.spec.calendar import is_rolling
+from slaguard.spec.in_force import in_force
 from slaguard.spec.model import Agreement, PeriodUnit
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.spec.rights import CapSpan
@@ -18,17 +19,21 @@ MOST: Final = 400
 
 def looks_back(agreement: Agreement) -> bool:
     """Tell whether anything but the period itself decides on money or rights."""
-    return bool(agreement.chronic or _spans(agreement) or _points(agreement)) and not is_rolling(agreement.period)
+    split = any(one.within_period == "split" for one in agreement.amendments)
+    return bool(agreement.chronic or _spans(agreement) or _points(agreement) or split) and not is_rolling(agreement.period)
 
 
 def looked_at(agreement: Agreement, period: ResolvedPeriod, before: Iterable[ResolvedPeriod]) -> tuple[ResolvedPeriod, ...]:
     """Return the earlier periods that count for one, of those before it, the latest first.
 
-    A right looks back over twice its window: it may have arisen with an earlier period, and its notice still run.
+    A right looks back over twice its window: it may have arisen with an earlier period, and its notice still run. Of a
+    period that an amendment splits the earlier parts count, for a cap that holds for the whole of it.
     """
+    agreement = in_force(agreement, period)
     fewest = max([_points(agreement), *(2 * term.when.window for term in agreement.chronic)])
     starts = since(agreement, period)
-    first = min((starts[span] for span in _spans(agreement) if span in starts), default=period.start)
+    capped = {CapSpan.PERIOD} if agreement.caps else set[CapSpan]()
+    first = min((starts[span] for span in _spans(agreement) | capped if span in starts), default=period.start)
     return tuple(_until(before, fewest, first))
 
 

@@ -128,7 +128,7 @@ def _medians(question: Question, rule: IntervalP50, rows: Rows, look: _Look) -> 
     ends = np.minimum(look.period.start + (np.arange(size, dtype=np.int64) + 1) * bin_ns, look.period.end)
     so_far = ends <= look.as_of
     met = _Met.of(rule, rows, speeds, size)
-    seen = so_far & _seen(look, ends, bin_ns, met.there)
+    seen = so_far & _seen(look, ends, bin_ns, rows)
     judged = seen & (met.there >= rule.min_requests)
     good = int((judged & met.good).sum())
     free = int((seen & (met.there == 0)).sum()) if rule.empty_bin == "met" else 0
@@ -137,6 +137,8 @@ def _medians(question: Question, rule: IntervalP50, rows: Rows, look: _Look) -> 
     n = int(judged.sum()) + free
     whole = n + int((so_far & ~seen).sum())
     target = question.objective.target.value
+    census = is_census(rows, rows.ok, look.source)
+    rest = whole + int((~so_far).sum())
     return Measurement(
         source=look.source,
         noun="interval",
@@ -147,7 +149,7 @@ def _medians(question: Question, rule: IntervalP50, rows: Rows, look: _Look) -> 
         bad=Fraction(n - good - free),
         allowed=(1 - target) * n,
         coverage=look.coverage,
-        census=is_census(rows, rows.ok, look.source),
+        census=census,
         unknown=open_,
         dropped=rows.sum(rows.dropped),
         unmeasured=rows.sum(rows.unmeasured),
@@ -158,18 +160,32 @@ def _medians(question: Question, rule: IntervalP50, rows: Rows, look: _Look) -> 
         excluded=rows.excluded(question),
         undefined=rows.sum(speeds.undefined),
         averaged=True,
+        allowed_in_all=(1 - target) * rest,
+        if_rest_is_good=Fraction(sure_good + open_ + rest - whole, rest) if census and rest else None,
     )
 
 
-def _seen(look: _Look, ends: Column, bin_ns: int, there: Column) -> Mask:
-    """Mark the intervals that were watched from end to end; of probes, those with an answer."""
+def _seen(look: _Look, ends: Column, bin_ns: int, rows: Rows) -> Mask:
+    """Mark the intervals that were watched from end to end; of probes, those with a counted call.
+
+    One of which only our own failures are known was not watched, as in every rule over intervals.
+    """
+    counted, ours = (_per_interval(rows, column, len(ends)) for column in (rows.ok + rows.fail, rows.unmeasured))
     if look.watched is None:
-        return there > 0
+        return counted > 0
     starts = look.period.start + np.arange(len(ends), dtype=np.int64) * bin_ns
     seen = np.zeros(len(ends), dtype=np.bool_)
     for a, b in look.watched:
         seen |= (starts >= a) & (ends <= b)
-    return seen
+    return seen & ((counted > 0) | (ours == 0))
+
+
+def _per_interval(rows: Rows, column: Column, size: int) -> Column:
+    """Return how many records of a column lie in each of so many intervals."""
+    where, out = rows.table.column("bin"), np.zeros(size, dtype=np.int64)
+    inside = (where != NULL) & (where >= 0) & (where < size)
+    np.add.at(out, where[inside], column[inside])
+    return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from slaguard.imports.rows import Row
 from slaguard.imports.scalars import CoversTerm
 from slaguard.imports.times import ISO, Zoned
 from slaguard.imports.values import shown
-from slaguard.records import NS, Fact, Incident, Record
+from slaguard.records import Fact, Incident, Record
 from slaguard.terms import Source
 
 NAME: Final = "upptime"

@@ -32,8 +32,8 @@ class Incident:
 
 
 FACT_TYPES: Final = (
-    "ticket", "notice", "invoice", "announcement", "awareness", "model_notice", "exclusion_state", "incident_log", "vendor_report",
-    "usage", "usage_days", "affected_users", "election", "credit_paid", "prepayment",
+    "ticket", "notice", "invoice", "announcement", "awareness", "model_notice", "exclusion_state", "incident_log",
+    "vendor_report", "usage", "usage_days", "affected_users", "election", "credit_paid", "prepayment",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from slaguard.spec.explain_requests import filters
 from slaguard.spec.explain_words import OUTCOME_WORDS, conditions, counted, duration, listing, percent, value
-from slaguard.spec.indicators import OutageRule
+from slaguard.spec.indicators import Compared, OutageRule, ReviewRule
 from slaguard.spec.model import (
     BinRule,
     Decision,
@@ -54,9 +54,13 @@ def scope(objective: Objective) -> list[str]:
 def outcomes(objective: Objective) -> list[str]:
     """Return how each way a call can end counts, grouped, each named in plain words."""
     terms = objective.outcomes
-    if isinstance(objective.indicator, OutageRule):
-        return ["No call counts: this promise is about outages that somebody states."]
-    lines = _graded_outcomes(terms) if isinstance(objective.indicator, SampleProportion) else _counted_outcomes(terms)
+    match objective.indicator:
+        case OutageRule():
+            lines = ["No call counts: this promise is about outages that somebody states.", _for_others(terms)]
+        case SampleProportion() | Compared() | ReviewRule():
+            lines = [_graded_outcomes(terms), _for_others(terms)]
+        case _:
+            lines = _counted_outcomes(terms)
     for count, opening in _COUNT_WORDS.items():
         codes = sorted(code for code, how in (terms.codes or {}).items() if how is count)
         if codes:
@@ -71,15 +75,16 @@ def _counted_outcomes(terms: Outcomes) -> list[str]:
     return [f"{opening}: {_endings(terms, count)}." for count, opening in _COUNT_WORDS.items()]
 
 
-def _graded_outcomes(terms: Outcomes) -> list[str]:
+def _graded_outcomes(terms: Outcomes) -> str:
     """Return which calls bring an answer that is graded: a call that brought none is another promise's matter."""
     graded = "; ".join(OUTCOME_WORDS[o] for o in OUTCOME_WORDS if o in ANSWERED and terms.of(o) is Count.OK)
     also = f", and calls that ended so: {graded}" if graded else ""
+    return f"Graded are normal answers{also}. All other calls leave this promise."
+
+
+def _for_others(terms: Outcomes) -> str:
     said = [f"{count} ({', '.join(o for o in OUTCOME_WORDS if terms.of(o) is count) or 'none'})" for count in Count]
-    return [
-        f"Graded are normal answers{also}. All other calls leave this promise.",
-        f"As written, for other promises to use: {listing(said)}.",
-    ]
+    return f"As written, for other promises to use: {listing(said)}."
 
 
 def _endings(terms: Outcomes, count: Count) -> str:

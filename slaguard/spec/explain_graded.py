@@ -22,6 +22,16 @@ _GRADERS = {
 }
 
 
+def promised(rule: ReviewRule | Compared, bound: str, may: str) -> str:
+    """Return the promise as the second half of a sentence."""
+    return review_promise(rule, bound, may) if isinstance(rule, ReviewRule) else compared_promise(rule, bound)
+
+
+def edges(rule: ReviewRule | Compared) -> list[str]:
+    """Return the sentences that settle the edges of the rule."""
+    return review_edges(rule) if isinstance(rule, ReviewRule) else compared_edges(rule)
+
+
 def review_promise(rule: ReviewRule, bound: str, may: str) -> str:
     """Return the promise on reviewed texts as the second half of a sentence."""
     match rule:

@@ -13,7 +13,6 @@ from slaguard.spec.explain_time import averaged, each_period
 from slaguard.spec.explain_words import (
     BOUND_WORDS,
     GRADE_WORDS,
-    LATENCY_WORDS,
     clock,
     listing,
     percent,
@@ -78,10 +77,8 @@ def _edges(objective: Objective) -> list[str]:
             return _grading(objective, rule)
         case OutageRule():
             return outages.edges(rule)
-        case ReviewRule():
-            return graded.review_edges(rule)
-        case Compared():
-            return graded.compared_edges(rule)
+        case ReviewRule() | Compared():
+            return graded.edges(rule)
 
 
 def _promise(objective: Objective) -> str:
@@ -92,10 +89,8 @@ def _promise(objective: Objective) -> str:
     match rule:
         case BinRule():
             return interval_promise(objective, rule)
-        case ReviewRule():
-            return graded.review_promise(rule, bound, may)
-        case Compared():
-            return graded.compared_promise(rule, bound)
+        case ReviewRule() | Compared():
+            return graded.promised(rule, bound, may)
         case OutageRule():
             return f"{bound} of the time {may} be up; {outages.down(rule)}"
         case Ratio():

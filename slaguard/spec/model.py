@@ -55,8 +55,9 @@ from slaguard.terms import Bound, Source
 __all__ = [
     "ATTRIBUTES", "FIELDS", "Agreement", "BinRule", "Cap", "Claim", "Clause", "Combine", "Conditions", "Contract", "CreditCap",
     "Deadline", "Decision", "DualThreshold", "Effect", "ErrorRateRuns", "Exclusion", "Fee", "FieldKind", "GoldenSetRef",
-    "Grades", "Indicator", "LatencyField", "Limits", "Listed", "Margin", "MeanOfIntervals", "Objective", "Outcomes", "Percentile", "PeriodUnit",
-    "Predicate", "PredicateForm", "Ratio", "RequestAttainment", "SampleProportion", "Service", "SetOf", "Step", "Term",
+    "Grades", "Indicator", "LatencyField", "Limits", "Listed", "Margin", "MeanOfIntervals", "Objective", "Outcomes",
+    "Percentile", "PeriodUnit", "Predicate", "PredicateForm", "Ratio", "RequestAttainment", "SampleProportion",
+    "Service", "SetOf", "Step", "Term",
     "one_bound", "written_limit",
 ]  # fmt: skip
 

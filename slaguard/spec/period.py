@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 Span = tuple[int, int]
+Part = tuple[str, int, int]
+"""A part of a split period: its label, and its start and end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class ResolvedPeriod:
     """The periods before it that a figure is averaged with, the latest first."""
     fee_share: Fraction = Fraction(1)
     """The share of the period's fee that is this part's: its days, where an amendment splits the period."""
+    parts: tuple[Part, ...] = ()
+    """The parts that an amendment splits the whole period into, in order; empty where the period is not split."""
     stated: int | None = None
     """How long the clause says that the period is, in nanoseconds; None: as long as it is."""
     amendments: tuple[str, ...] = ()

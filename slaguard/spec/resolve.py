@@ -19,7 +19,7 @@ from slaguard.spec.calendar import PeriodUnit, stated_days, unit_of
 from slaguard.spec.in_force import amended, ids_in_force
 from slaguard.spec.labels import FIRST_YEAR, LAST_YEAR, Label, Look, parse_period, refused
 from slaguard.spec.model import Agreement
-from slaguard.spec.period import ResolvedPeriod, Span
+from slaguard.spec.period import Part, ResolvedPeriod, Span
 from slaguard.spec.schedule import Piece, first_label, fitted, own_pieces, piece, pieces, pieces_before
 from slaguard.spec.service import service_spans
 from slaguard.spec.working_days import holidays_version
@@ -134,6 +134,7 @@ def _own(agreement: Agreement, one: Piece, where: ZoneInfo, *, alone: bool = Fal
         service=_service(terms, span, where),
         earlier=() if alone else _earlier(agreement, terms, one, where),
         fee_share=one.fee_share,
+        parts=_parts(whole, where) if one.label.part else (),
         stated=stated,
         amendments=ids,
         holidays=_holidays(terms),
@@ -142,6 +143,10 @@ def _own(agreement: Agreement, one: Piece, where: ZoneInfo, *, alone: bool = Fal
 
 def _span_of(one: Piece, where: ZoneInfo) -> Span:
     return midnight(max(one.first, date(FIRST_YEAR, 1, 1)), where), midnight(one.after, where)
+
+
+def _parts(whole: tuple[Piece, ...], where: ZoneInfo) -> tuple[Part, ...]:
+    return tuple((str(one.label), *_span_of(one, where)) for one in whole)
 
 
 def _earlier(agreement: Agreement, terms: Agreement, one: Piece, where: ZoneInfo) -> tuple[ResolvedPeriod, ...]:

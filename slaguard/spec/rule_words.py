@@ -65,7 +65,8 @@ def _rule(objective: Objective) -> str:  # noqa: C901, PLR0912 - one line for ea
             return f"mean of {format_duration(rule.bin)} intervals ({_EMPTY[rule.empty_bin]})"
         case ErrorRateRuns():
             runs = "" if rule.run == 1 else f", {rule.run:,} or more in a row"
-            return f"{format_duration(rule.bin)} intervals in which {limits(rule.error_rate)} fail{runs} ({_EMPTY[rule.empty_bin]})"
+            bad = f"{format_duration(rule.bin)} intervals in which {limits(rule.error_rate)} fail{runs}"
+            return f"{bad} ({_EMPTY[rule.empty_bin]})"
         case DualThreshold():
             tests = " and ".join(f"{limits(t.share)} with {limits(t.error_rate)} failing" for t in rule.tests)
             return f"of the {format_duration(rule.bin)} intervals {tests} ({_EMPTY[rule.empty_bin]})"

@@ -43,7 +43,9 @@ _WRONG: Final[dict[str, str]] = {"period": "E-SPEC-PERIOD", "anchor": "E-SPEC-AN
 """Codes by the key that is missing, and by the key whose value is none of its closed list; else E-SPEC-SCHEMA."""
 _SUPPLIED: Final = frozenset({"source", "min_coverage", "decision"})
 """What every rule profile brings along: an Objective without an indicator is told once, not four times."""
-INHERITED: Final = ("outcomes", "decision", "exclusions", "eligible", "source", "min_coverage", "service", "average_with_previous")
+INHERITED: Final = (
+    "outcomes", "decision", "exclusions", "eligible", "source", "min_coverage", "service", "average_with_previous",
+)  # fmt: skip
 """Terms of an Objective that the Agreement may state once for all."""
 _OWN: Final = frozenset(
     {

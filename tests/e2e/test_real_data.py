@@ -128,7 +128,7 @@ REDUCTIONS = {"contradicted": {"Contradiction"}, "not-entailed": {"Contradiction
 MODELS = {"gpt-4": "gpt4", "llama-2-70b": "llama2_70b_chat", "alpaca-7b": "alpaca_7B"}
 
 
-def test_refchecker_answers_are_judged_by_their_claims_in_both_ways_as_pandas_counts_them(repo: Path, shared_data: Path) -> None:
+def test_refchecker_answers_are_judged_by_their_claims_both_ways_as_pandas_counts_them(repo: Path, shared_data: Path) -> None:
     file = shared_data / "refchecker" / "noisy_context.jsonl.gz"
     rows = evaluate(repo, "refchecker.yaml", file, "refchecker", "2023")
     table = pd.read_json(file, lines=True, dtype=False)

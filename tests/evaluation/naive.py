@@ -253,7 +253,7 @@ class Case:
 
     # ── measuring ───────────────────────────────────────────────────────────────────────────────────────────────────
     def measure(self, source: Source, applied: set[str]) -> Tally:
-        tally = Tally(by_interval=self.by_interval or self.rule.rule == "interval_p50")
+        tally = Tally(by_interval=self.by_interval or self.rule.rule in {"interval_p50", "outages_min_length", "report_clock"})
         if source is Source.INCIDENT:
             self.outages(tally, applied)
             return tally
@@ -486,19 +486,23 @@ class Case:
         seen = naive_outages.complete(self.facts, self.rule, scope)
         mine = naive_outages.chosen(self.incidents, self.rule, self.agreement.vendor, scope)
         down = naive_outages.downtime(mine, self.facts, self.rule, self.as_of, seen)
-        past = (self.period.start, min(self.period.end, self.as_of))
-        timed = [e for e in self.objective.exclusions if e.selector is None]
-        windows = {e.id: self.windows(e, applied) for e in timed}
-        for e in timed:
-            if length_within(windows[e.id], past):
-                tally.take(e.id)
-        gone = union(w for e in timed if e.effect.value == "remove_minutes" for w in windows[e.id])
-        aside = union(w for e in timed for w in windows[e.id])
-        minutes = Fraction(past[1] - past[0] - length_within(gone, past), MINUTE)
-        lost = min(naive_outages.within(down, past, aside, self.rule.outage_rounding), minutes)
-        tally.n = tally.population = int(minutes)
-        tally.bad = lost
-        tally.coverage = Fraction(length_within(seen, past), past[1] - past[0]) if past[1] > past[0] else ZERO
-        if minutes:
-            tally.value = 1 - lost / minutes
-            tally.best = tally.worst = lost / minutes
+        past = (self.period.start, max(self.period.start, min(self.period.end, self.as_of)))
+        windows = {e.id: (e, self.windows(e, applied)) for e in self.objective.exclusions}
+        for name, (_, spans) in windows.items():
+            for a, b in down:
+                if touches((max(a, past[0]), min(b, past[1])), spans) and touches((a, b), [past]):
+                    tally.take(name)
+        gone = union(w for e, spans in windows.values() if e.effect.value == "remove_minutes" for w in spans)
+        aside = union(w for _, spans in windows.values() for w in spans)
+        whole = past[1] - past[0] - length_within(gone, past)
+        unseen = past[1] - past[0] - length_within([*seen, *down, *aside], past)
+        lost = min(naive_outages.within(down, past, aside, self.rule.outage_rounding), whole - unseen)
+        tally.n, tally.population = (whole - unseen) // MINUTE, whole // MINUTE
+        tally.total, tally.unknown = tally.population, tally.population - tally.n
+        tally.bad, tally.requests = Fraction(lost, MINUTE), 1
+        tally.coverage = Fraction(whole - unseen, whole) if whole else Fraction(past[1] > past[0])
+        tally.mass, tally.still = Fraction(whole, MINUTE), Fraction(self.period.end - past[1], MINUTE)
+        if whole > unseen:
+            tally.value = 1 - Fraction(lost, whole - unseen)
+        if whole:
+            tally.best, tally.worst = Fraction(lost, whole), min(Fraction(lost + unseen, whole), ONE)

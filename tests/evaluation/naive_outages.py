@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 from slaguard.records import Fact, Incident
@@ -40,7 +39,7 @@ def downtime(incidents: Sequence[Incident], facts: Sequence[Fact], rule: Any, no
     """Return the outages, as one line of time, before the period cuts them."""
     spans = []
     for i in incidents:
-        end = i.end if i.end is not None else max((b for _, b in seen if i.start < b), default=i.start)
+        end = i.end if i.end is not None else min(now, max((b for _, b in seen if i.start < b), default=i.start))
         start = i.start if rule.rule == "outages_min_length" else reported(i, (i.start, end), facts, rule)
         if start is not None and start < end:
             spans.append((start, end))
@@ -70,13 +69,13 @@ def concerns(f: Fact, i: Incident, span: Span) -> bool:
     return span[0] <= f.when < span[1]
 
 
-def within(spans: Sequence[Span], whole: Span, without: Sequence[Span], rounding: str | None) -> Fraction:
-    """Return the minutes of outages inside a span, each less what windows take and then rounded."""
-    total = Fraction(0)
+def within(spans: Sequence[Span], whole: Span, without: Sequence[Span], rounding: str | None) -> int:
+    """Return the nanoseconds of outages inside a span; each, less what windows take, is rounded to whole minutes."""
+    total = 0
     for a, b in spans:
         one = (max(a, whole[0]), min(b, whole[1]))
         if one[0] >= one[1]:
             continue
-        minutes = Fraction(one[1] - one[0] - length_within(without, one), MINUTE)
-        total += {"up": -(-minutes // 1), "down": minutes // 1, None: minutes}[rounding]
+        length = one[1] - one[0] - length_within(without, one)
+        total += {"up": -(-length // MINUTE) * MINUTE, "down": length // MINUTE * MINUTE, None: length}[rounding]
     return total

@@ -46,7 +46,7 @@ def term_month(rng: Random) -> Month:
     as_of = period.end + DAY if plain or chance(rng, 0.6) else looked_at(rng, period, width)
     if rule in OUTAGES:
         records: list[Record] = _incidents(rng, period, as_of)
-        stated = _stated(rng, period, whole=plain)
+        stated = _stated(rng, period, as_of, whole=plain)
     else:
         records, stated = _records(rng, width, period, whole=plain), []
     facts = [*some_facts(rng, contract, period, as_of), *stated]
@@ -59,7 +59,7 @@ def _settled(terms: dict[str, Any]) -> bool:
     filtered = {*rule, *terms.get("eligible", {})} & set(FILTERS)
     several = {"presence", "resources"} & set(rule)
     cut = rule.get("align") == "period_start" or "outage_rounding" in rule or rule.get("run_over") == "counted_minutes"
-    return not (filtered or several or cut or rule["rule"] in {"mean_of_minutes", *OUTAGES})
+    return not (filtered or several or cut or rule["rule"] in {"mean_of_minutes"})
 
 
 # ── terms ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -281,13 +281,13 @@ def _incidents(rng: Random, period: ResolvedPeriod, as_of: int) -> list[Record]:
     return out
 
 
-def _stated(rng: Random, period: ResolvedPeriod, *, whole: bool) -> list[Fact]:
+def _stated(rng: Random, period: ResolvedPeriod, as_of: int, *, whole: bool) -> list[Fact]:
     """Draw who said that the list of outages is complete, tickets, and when the customer knew."""
     minutes = (period.end - period.start) // MINUTE
-    out = [Fact(id="log", type="incident_log", when=period.end, start=period.start - DAY, end=period.end + DAY)]
+    out = [Fact(id="log", type="incident_log", when=as_of, start=period.start - DAY, end=period.end + DAY)]
     if not whole and chance(rng, 0.4):
         cut = period.start + rng.randint(0, minutes) * MINUTE
-        out = [Fact(id="log", type="incident_log", when=cut, start=period.start, end=cut + 1, by=rng.choice(("page", "us")))]
+        out = [Fact(id="log", type="incident_log", when=min(cut, as_of), start=period.start, end=cut + 1, by=rng.choice(("page", "us")))]
     for index in range(rng.choice((0, 1, 2, 4))):
         when = period.start + rng.randint(-6, minutes) * MINUTE + rng.choice((0, 0, 1, 30 * SECOND))
         about: dict[str, Any] = rng.choice(({}, {"reference": f"I{rng.randint(0, 3)}"}, {"start": when - MINUTE, "end": when + 1}))

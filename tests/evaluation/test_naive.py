@@ -16,7 +16,7 @@ from slaguard.evaluation.evaluate import evaluate
 from slaguard.evaluation.requirements import requirements
 from slaguard.evaluation.result import Evaluation, ObjectiveResult, VariantPart
 from slaguard.ledger.store import ColumnStore
-from slaguard.records import Adjudication, Coverage, Evidence, Record, Score
+from slaguard.records import Adjudication, Coverage, Evidence, Incident, Record, Score
 from slaguard.spec.model import Objective, Percentile
 from slaguard.terms import Reason, Source, Verdict
 from tests.evaluation import naive
@@ -33,15 +33,15 @@ UNREACHED = {Reason.LABELS_PENDING, Reason.READING_DEPENDENT}
 
 # ── the two answers, in the same words ──────────────────────────────────────────────────────────────────────────────
 def known(at: Month) -> list[Record]:
-    """Return the records without grades and coverage that came later; of grades the latest stands last."""
+    """Return the records without grades, coverage and incidents that came later; of grades the latest stands last."""
     grades = sorted((r for r in at.records if isinstance(r, Score | Adjudication)), key=lambda r: r.recorded_at or 0)
-    others = [r for r in at.records if not isinstance(r, Score | Adjudication | Coverage)]
-    stated = [r for r in at.records if isinstance(r, Coverage)]
+    others = [r for r in at.records if not isinstance(r, Score | Adjudication | Coverage | Incident)]
+    stated = [r for r in at.records if isinstance(r, Coverage | Incident)]
     return [*others, *(r for r in [*stated, *grades] if (r.recorded_at or 0) <= at.as_of)]
 
 
 def by_the_product(at: Month) -> Evaluation:
-    facts = [f for f in at.facts if f.recorded_at is None or f.recorded_at <= at.as_of]
+    facts = [f for f in at.facts if (f.when if f.recorded_at is None else f.recorded_at) <= at.as_of]
     return judge(at.agreement, at.period, known(at), facts, at.as_of)
 
 

@@ -108,7 +108,11 @@ GRADED = {"event": "correct", "grading": "human", "grades": {"correct": "ok", "w
 @pytest.mark.parametrize(
     "indicator",
     [
-        {"rule": "versus_baseline", "drop": "absolute_points", "baseline": {"value": "92%", "frozen": "2026-08-01", "model": "m"}},
+        {
+            "rule": "versus_baseline",
+            "drop": "absolute_points",
+            "baseline": {"value": "92%", "frozen": "2026-08-01", "model": "m"},
+        },
         {"rule": "group_gap", "by": "attributes.language", "reference": "de", "min_n": "200"},
     ],
     ids=["versus_baseline", "group_gap"],

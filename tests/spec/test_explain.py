@@ -16,7 +16,10 @@ from slaguard.spec import model
 from slaguard.spec.conditions import Term
 from slaguard.spec.explain import explain, explanation, sections
 from slaguard.spec.explain_profile import explain_profile, one_line
+from slaguard.spec.explain_words import listing
+from slaguard.spec.indicators import DualThreshold
 from slaguard.spec.library import Reference, Shelves
+from slaguard.spec.lint.promise import words_given
 from slaguard.spec.load import load, loads
 from slaguard.spec.model import Agreement, Effect, LatencyField, PeriodUnit
 from slaguard.spec.profile_file import profile_file
@@ -114,9 +117,11 @@ def accepted(document: Document) -> Agreement | None:
     """Return what the model makes of a document, if anything; a promise with no bound, or two, is the linter's to refuse."""
     try:
         found = Agreement.model_validate(document)
-        return found if all(o.bound for o in found.objectives) else None
+        bounded = all(o.bound for o in found.objectives)
     except (ValidationError, PydanticCustomError):
         return None
+    twice = any(isinstance(o.indicator, DualThreshold) and words_given(o) for o in found.objectives)
+    return found if bounded and not twice else None
 
 
 def others(before: Agreement, path: tuple[str | int, ...]) -> Iterator[Agreement]:
@@ -311,6 +316,6 @@ def test_every_profile_that_ships_is_explained(label: str) -> None:
     assert text(head.text) in said
     assert text(head.source) in said
     for name, parameter in head.parameters.items():
-        assert f"{name} ({' or '.join(parameter.choices) or parameter.type}): {parameter.text}" in said
+        assert f"{name} ({listing(parameter.choices, 'or') or parameter.type}): {parameter.text}" in said
         assert f"<{name}>" in said
     assert one_line(head).startswith(f"{label}  ")

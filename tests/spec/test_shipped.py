@@ -18,6 +18,7 @@ from tests.spec.documents import SHORT, load_text
 
 RELEASED = Path(__file__).with_name("released-profiles.json")
 NAMES = shipped_names("profiles")
+PRESETS = tuple(f"vendors/{name}" for name in shipped_names("vendors"))
 HEAD = SHORT.partition("use:")[0]
 PROMISES = {
     "uptime/mean-of-5-minutes@1": "at_least: 99.5%",
@@ -26,6 +27,8 @@ PROMISES = {
     "uptime/unavailable-or-slow@1": "at_least: 99.5%",
     "uptime/function-probe@1": "at_least: 99.8%",
     "uptime/dual-threshold@1": "min_coverage: 95%",
+    "uptime/outages-over-5-minutes@1": "at_least: 99.9%",
+    "uptime/report-clock@1": "at_least: 99.95%",
     "errors/share-failed@1": "at_most: 1%",
     "errors/share-refused@1": "at_most: 4%",
     "latency/percentile@1: {field: total_time}": "at_most: 2s",
@@ -60,7 +63,7 @@ def test_released_profiles_never_change() -> None:
     released: dict[str, str] = json.loads(RELEASED.read_text(encoding="utf-8"))
     changed = [name for name, known in released.items() if fingerprint(name) != known]
     assert changed == [], "publish a change as a new version, under a new file name"
-    assert sorted(released) == sorted(NAMES), "a new profile is released by its line in released-profiles.json"
+    assert sorted(released) == sorted([*NAMES, *PRESETS]), "a new profile is released by its line in released-profiles.json"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -75,6 +78,29 @@ def test_every_profile_is_sound_and_says_whose_words_it_follows(name: str) -> No
     assert len(file.head.text) > 40
     assert len(file.head.source) > 20
     assert file.head.needs_confirmation is False
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_says_where_its_text_stands_and_that_nobody_confirmed_it(name: str) -> None:
+    reference = Reference.parse(name)
+    assert reference is not None
+    parsed = Shelves().profile(reference)
+    assert parsed is not None
+    file, problems = check_profile(parsed)
+    assert [p for p in problems if p.is_error] == []
+    assert file.head is not None
+    assert file.head.source_url is not None
+    assert file.head.needs_confirmation is (file.head.verified_on is None)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_and_the_facts_of_a_contract_are_an_agreement(name: str) -> None:
+    head = HEAD.replace("fee: 12000.00 EUR", "fee: {amount: 12000.00 USD, per: month}")
+    lines = [line for line in head.splitlines() if not line.startswith(("combine:", "period:"))]
+    loaded = load_text("\n".join([*lines, f"use: {name}", ""]))
+    assert loaded.agreement.objectives
+    assert loaded.unconfirmed == (name,)
+    assert "W-SPEC-PRESET" in {w.code for w in loaded.warnings}
 
 
 @pytest.mark.parametrize("outcomes", [n for n in NAMES if n.startswith("outcomes/")])

@@ -20,9 +20,7 @@ def outages(view: View, draft: Draft) -> Iterator[Problem]:
         mend = "this rule counts outages that somebody states: write source: incident"
         yield view.problem("E-SPEC-UNMEASURABLE", ", ".join(objective.source), mend, "source", at_key=True)
     elif not stated and Source.INCIDENT in objective.source:
-        mend = (
-            "this rule counts calls: write traffic, probe, or both; for stated outages use outages_min_length"
-        )
+        mend = "this rule counts calls: write traffic, probe, or both; for stated outages use outages_min_length"
         yield view.problem("E-SPEC-UNMEASURABLE", Source.INCIDENT.value, mend, "source", at_key=True)
 
 
