@@ -26,9 +26,10 @@ def _asked(metric: str, show: str, *, before: str = "", after: str = "", only: s
 
 
 def _figure(name: str) -> str:
-    """Return the template of a figure that is either a share or a time."""
+    """Return the template of a figure that is a share, a time or a speed."""
     share = _asked(f"slaguard_objective_{name}_ratio", "humanizePercentage")
-    return share + _asked(f"slaguard_objective_{name}_seconds", "humanizeDuration")
+    time = _asked(f"slaguard_objective_{name}_seconds", "humanizeDuration")
+    return share + time + _asked(f"slaguard_objective_{name}_tokens_per_second", 'printf "%.4g"', after=" tokens a second")
 
 
 _COVERAGE_MINIMUM: Final = _asked(

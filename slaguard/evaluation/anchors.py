@@ -111,7 +111,8 @@ def _papers(deadline: Deadline, period: ResolvedPeriod, known: tuple[Fact, ...])
 def is_about(fact: Fact, period: ResolvedPeriod) -> bool:
     """Tell whether a Fact names the period, or a span of time that touches it."""
     if fact.period is not None:
-        return fact.period == period.label
+        whole = period.label.rsplit(".", 1)[0] if period.parts else period.label  # a paper on the month is one on its parts
+        return fact.period in {period.label, whole}
     return fact.start is not None and fact.start < period.end and (fact.end is None or fact.end > period.start)
 
 

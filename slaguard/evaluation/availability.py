@@ -155,7 +155,7 @@ def _excluded_windows(question: Question, grid: Grid, variant: Variant) -> tuple
     for applied in question.applied:
         if not applied.is_window or applied.exclusion.effect is Effect.DROP_RECORDS:
             continue
-        touched = bins_touched(applied.windows(variant), grid.start, grid.bin_ns, len(grid.n))
+        touched = bins_touched(applied.windows(variant), grid.start, grid.bin_ns, len(grid.n), grid.end)
         own = [i for i in touched if grid.inside[i] and grid.elapsed[i]]
         if own:
             found.append(Excluded(applied, len(own), grid.minutes(own)))

@@ -19,7 +19,7 @@ import rfc8785
 from pydantic import Field
 
 from slaguard.evaluation.parts import Amount, Exact, High, Low, Part, Time
-from slaguard.evaluation.result import Evaluation, ObjectiveResult
+from slaguard.evaluation.result import Evaluation, ObjectiveResult, TargetPart
 from slaguard.terms import Reason, Verdict
 
 ACTED_ON: Final = frozenset("=+-@\t\0\r\n＝＋－＠")  # noqa: RUF001 - the wide forms start a formula too
@@ -27,7 +27,19 @@ ACTED_ON: Final = frozenset("=+-@\t\0\r\n＝＋－＠")  # noqa: RUF001 - the wi
 FORFEITING: Final = frozenset({"notify", "ticket", "claim"})
 """The types of deadline that a claim depends on; disputing an answer to it comes later."""
 _TEXTS: Final = frozenset(
-    {"agreement", "vendor", "contract_id", "clause", "objective", "scope", "reading", "period", "target", "sentence"}
+    {
+        "agreement",
+        "vendor",
+        "contract_id",
+        "clause",
+        "objective",
+        "scope",
+        "reading",
+        "period",
+        "target",
+        "sentence",
+        "second_target",
+    }
 )
 
 
@@ -67,6 +79,14 @@ class BreachRecord(Part):
     """What this promise alone may be worth where the contract leaves it open; absent: nothing is open."""
     in_kind_days: int | None = Field(default=None, exclude_if=lambda v: v is None)
     """By so many days the term becomes longer; absent: nothing is owed in kind."""
+    second_target: str | None = Field(default=None, exclude_if=lambda v: v is None)
+    """Of a promise of two tests (`dual_threshold`) the second share's bound; the fields above are then the first one's."""
+    second_measured: Exact | None = Field(default=None, exclude_if=lambda v: v is None)
+    """The second share over what was seen; absent: the promise has one figure, or nothing counts."""
+    second_low: Low | None = Field(default=None, exclude_if=lambda v: v is None)
+    """The second share with what was not watched bad."""
+    second_high: High | None = Field(default=None, exclude_if=lambda v: v is None)
+    """The second share with what was not watched good."""
 
 
 def breach_records(evaluation: Evaluation) -> Iterator[BreachRecord]:
@@ -77,7 +97,9 @@ def breach_records(evaluation: Evaluation) -> Iterator[BreachRecord]:
 
 def record(evaluation: Evaluation, result: ObjectiveResult) -> BreachRecord:
     """Return the record of one promise, whatever its verdict."""
-    agreement, period, estimate = evaluation.agreement, evaluation.period, result.estimate
+    agreement, period = evaluation.agreement, evaluation.period
+    target, estimate = (result.tests[0].share, result.tests[0]) if result.tests else (result.target, result.estimate)
+    second = result.tests[1] if result.tests else None
     return BreachRecord(
         external_id=external_id(evaluation, result),
         agreement=agreement.name,
@@ -90,7 +112,7 @@ def record(evaluation: Evaluation, result: ObjectiveResult) -> BreachRecord:
         period=period.label,
         start=period.start,
         end=period.end,
-        target=f"{result.target.word} {result.target.limit}",
+        target=_bound(target),
         unit=result.unit,
         measured=estimate.value,
         low=estimate.low,
@@ -104,8 +126,16 @@ def record(evaluation: Evaluation, result: ObjectiveResult) -> BreachRecord:
         deadline=_deadline(evaluation),
         evidence_sha256=evaluation.inputs.evidence_sha256,
         credit_at_most=_at_most(evaluation, result),
+        second_target=None if second is None else _bound(second.share),
+        second_measured=None if second is None else second.value,
+        second_low=None if second is None else second.low,
+        second_high=None if second is None else second.high,
         in_kind_days=next((k.days for k in evaluation.in_kind if (k.objective, k.scope) == (result.name, result.scope)), None),
     )
+
+
+def _bound(target: TargetPart) -> str:
+    return f"{target.word} {target.limit}"
 
 
 def external_id(evaluation: Evaluation, result: ObjectiveResult) -> str:

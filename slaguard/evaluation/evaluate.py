@@ -17,7 +17,7 @@ from slaguard.evaluation.payment import in_kind_parts
 from slaguard.evaluation.readings import answer, read_credits, read_deadlines, read_result
 from slaguard.evaluation.requirements import asked
 from slaguard.evaluation.result import METHOD_VERSION, AgreementPart, Evaluation, Inputs, PeriodPart
-from slaguard.evaluation.rights import rights
+from slaguard.evaluation.rights import failed_ends, rights
 from slaguard.records import Evidence
 from slaguard.spec.in_force import in_force
 from slaguard.spec.model import Agreement
@@ -77,13 +77,16 @@ def evaluate(
         ),
         objectives=tuple(read_result(one, period, closed=closed, books=books) for one in answers),
         credits=read_credits(agreement, period, answers, closed=closed, books=books),
-        deadlines=read_deadlines(agreement, period, evidence.facts, as_of, found_in(agreement, evidence, shown)),
+        deadlines=(),
         warnings=warnings(agreement, period, evidence, shown),
         in_kind=in_kind_parts(agreement, period, shown, books),
     )
-    if not agreement.chronic or not period.own:
-        return found
-    return found.model_copy(update={"rights": rights(agreement, (*books.history, found), evidence.facts, as_of)})
+    judged = (*books.history, found)
+    known = found_in(agreement, evidence, shown, failed_ends(agreement, judged) if period.own else ())
+    later: dict[str, object] = {"deadlines": read_deadlines(agreement, period, evidence.facts, as_of, known)}
+    if agreement.chronic and period.own:
+        later["rights"] = rights(agreement, judged, evidence.facts, as_of)
+    return found.model_copy(update=later)
 
 
 def _history_sha256(history: Sequence[Evaluation]) -> str | None:

@@ -158,10 +158,14 @@ def _without(spans: tuple[Span, ...], taken: tuple[Span, ...]) -> tuple[Span, ..
     return merge_spans(left)
 
 
-def bins_touched(spans: tuple[Span, ...], start: int, bin_ns: int, count: int) -> list[int]:
-    """Return the indices of the intervals that the windows touch: an interval touched at all is excluded whole."""
+def bins_touched(spans: tuple[Span, ...], start: int, bin_ns: int, count: int, end: int | None = None) -> list[int]:
+    """Return the indices of the intervals that the windows touch: an interval touched at all is excluded whole.
+
+    The last interval ends at `end`, where the period cuts it.
+    """
     touched: set[int] = set()
-    for a, b in spans:
+    last_end = start + count * bin_ns if end is None else end
+    for a, b in ((a, min(b, last_end)) for a, b in spans if a < last_end):
         first, last = max(0, (a - start) // bin_ns), min(count - 1, (b - 1 - start) // bin_ns)
         touched.update(range(first, last + 1))
     return sorted(touched)

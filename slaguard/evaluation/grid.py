@@ -56,6 +56,11 @@ class Grid:
         """The period's own intervals that had ended by the time of knowledge."""
         return self.inside & self.elapsed
 
+    @property
+    def end(self) -> int:
+        """The end of the last interval, which the period may cut."""
+        return self.start + (len(self.n) - 1) * self.bin_ns + int(self.length[-1])
+
     def span(self, first: int, last: int) -> Span:
         """Return the time from the first interval's start to the last one's end."""
         begin = self.start + last * self.bin_ns
@@ -178,7 +183,7 @@ def _windows(watched: Watched, start: int, bin_ns: int, size: int) -> tuple[Mask
     for applied in watched.question.applied:
         if applied.is_window and applied.exclusion.effect is not Effect.DROP_RECORDS:
             target = up if applied.exclusion.effect is Effect.COUNT_AS_UP else removed
-            target[bins_touched(applied.windows(watched.variant), start, bin_ns, size)] = True
+            target[bins_touched(applied.windows(watched.variant), start, bin_ns, size, watched.span[1])] = True
     return up, removed
 
 

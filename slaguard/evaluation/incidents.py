@@ -44,35 +44,44 @@ def measure_outages(
     logs = _logs(question, evidence.facts)
     ended = [_ended(i, logs, as_of) for i in stated]
     down = _down(rule, ended, evidence.facts)
-    up, removed = _windows(question, so_far, variant)
+    up, windows = _windows(question, so_far, variant)
+    closed = subtract((period.span,), period.service_in)  # outside the service hours nothing counts
+    removed = merge_spans([*windows, *_within(closed, so_far)])
     outages = [subtract((one,), (*up, *removed)) for one in _within(down, so_far)]
     counted = tuple(piece for pieces in outages for piece in pieces)
-    total = length(subtract((so_far,), removed))
+    real = length(subtract((so_far,), removed))
+    extra = 0 if period.stated is None else period.stated - (period.end - period.start)
+    total = real + (extra if now == period.end else 0)
     gone = subtract((so_far,), (*_within(logs, so_far), *up, *removed))
     unwatched = length(subtract(gone, counted))
     # An outage that a window cuts in two is one, and is rounded once; rounding never takes more than there is.
     lost = min(sum((_rounded(length(pieces), rule) for pieces in outages), 0), total - unwatched)
-    watched, whole = (total - unwatched) // MINUTE, total + period.end - now
+    watched, whole = (total - unwatched) // MINUTE, real + length(subtract(((now, period.end),), closed)) + extra
     allowed = 1 - question.objective.target.value
     return Measurement(
         source=Source.INCIDENT,
         noun="minute",
-        value=1 - Fraction(lost, total - unwatched) if total > unwatched else None,
-        best=1 - Fraction(lost, total) if total else None,
+        value=_kept(lost, total - unwatched),
+        best=_kept(lost, total),
         worst=1 - Fraction(min(lost + unwatched, total), total) if total else None,
         n=watched,
         bad=minutes(lost),
         allowed=allowed * minutes(total),
-        coverage=Fraction(total - unwatched, total) if total else Fraction(int(now > period.start)),
+        coverage=Fraction(real - unwatched, real) if real else Fraction(int(now > period.start)),
         census=True,
         unknown=total // MINUTE - watched,
         population=total // MINUTE,
         calls=len(stated),
         excluded=_excluded(question, down, so_far, variant),
-        events=_events(rule, counted, (*up, *removed), subtract(gone, counted)) if variant == "accepted" else (),
+        events=_events(rule, counted, (*up, *windows), subtract(gone, counted)) if variant == "accepted" else (),
         allowed_in_all=allowed * minutes(whole),
-        if_rest_is_good=1 - Fraction(lost, whole) if whole else None,
+        if_rest_is_good=_kept(lost, whole),
     )
+
+
+def _kept(lost: int, total: int) -> Fraction | None:
+    """Return what is left of a total; rounded outages, or those of a shorter stated month, never take more than there is."""
+    return max(Fraction(0), 1 - Fraction(lost, total)) if total > 0 else None
 
 
 # ── which outages ───────────────────────────────────────────────────────────────────────────────────────────────────

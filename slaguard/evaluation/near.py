@@ -17,6 +17,8 @@ Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
 _LATEST: Final = 2**62
 """A record that says it ended later than this is taken at its word no further: sums stay within 64 bits."""
+_MOST_GROUPS: Final = 2**20
+"""Groups numbered below this are counted as they are; others are numbered first."""
 
 
 def near_failures(table: Table, failures: Failures, near: Near) -> Table:
@@ -47,20 +49,50 @@ def near_rows(sent: Column, end: Column, group: Column, failed: Mask, sure: Mask
         within_ns: how long a record is near.
 
     """
+    if bool((sent[1:] < sent[:-1]).any()):
+        by_time = np.argsort(sent, kind="stable")
+        sent, end, group, failed, sure = sent[by_time], end[by_time], group[by_time], failed[by_time], sure[by_time]
+        return np.sort(by_time[near_rows(sent, end, group, failed, sure, within_ns)])
     timed = sent != NULL
-    places = np.flatnonzero(np.isin(group, np.unique(group[failed & timed])) & timed)
-    order = places[np.lexsort((places, sent[places], group[places]))]
-    sent, end, group, failed, sure = sent[order], np.minimum(end[order], _LATEST), group[order], failed[order], sure[order]
+    order, starts = _by_group(group, np.flatnonzero(np.isin(group, np.unique(group[failed & timed])) & timed))
+    stops = np.append(starts[1:], len(order))
+    at = np.flatnonzero(failed[order])
+    stop = stops[np.searchsorted(starts, at, side="right") - 1]
+    until = _first_after(sent[order], np.minimum(end[order[at]], _LATEST) + within_ns, at + 1, stop)
     # From each failure, and from each group's first record, to the last one that is wanted: steps up and down.
-    steps = np.zeros(len(order) + 1, dtype=np.int64)
-    for start, stop in runs(group):
-        firm = np.flatnonzero(sure[start:stop])
-        at = np.flatnonzero(failed[start:stop])
-        until = np.maximum(np.searchsorted(sent[start:stop], end[start:stop][at] + within_ns, side="right"), at + 1)
-        after = np.append(firm, stop - start)[np.searchsorted(firm, np.append(until, 0))]
-        np.add.at(steps, start + np.append(at, 0), 1)
-        np.add.at(steps, start + np.minimum(after + 1, stop - start), -1)
-    return np.sort(order[np.cumsum(steps[:-1]) > 0])
+    firm = np.flatnonzero(np.append(sure[order], True))  # where nothing else closes, the end does
+    last = firm[np.searchsorted(firm, np.append(until, starts))]
+    steps = np.zeros(len(order) + 1, dtype=np.int32)
+    np.add.at(steps, np.append(at, starts), 1)
+    np.add.at(steps, np.minimum(last + 1, np.append(stop, stops)), -1)
+    return np.sort(order[np.cumsum(steps[:-1], dtype=np.int32) > 0])
+
+
+def _by_group(group: Column, places: Places) -> tuple[Places, Places]:
+    """Return places, which ascend, in the order of group and place, and where in it each group begins.
+
+    Both are sorted as one number, which takes a fraction of the time that an order by two columns does.
+    """
+    groups = group[places]
+    if len(groups) and not 0 <= int(groups.min()) <= int(groups.max()) < _MOST_GROUPS:
+        groups = np.unique(groups, return_inverse=True)[1]
+    sizes = np.bincount(groups)
+    bits = len(group).bit_length()
+    order = np.left_shift(groups, bits, dtype=np.int64)
+    order |= places
+    order.sort()
+    order &= (1 << bits) - 1
+    sizes = sizes[sizes > 0]
+    return order, np.cumsum(sizes) - sizes
+
+
+def _first_after(values: Column, limit: Column, low: Places, high: Places) -> Places:
+    """Return the first place from `low` on, before `high`, whose value is beyond the limit; `high` where there is none."""
+    while bool((searching := low < high).any()):
+        middle = (low + high) // 2
+        beyond = values[np.minimum(middle, len(values) - 1)] > limit
+        low, high = np.where(searching & ~beyond, middle + 1, low), np.where(searching & beyond, middle, high)
+    return low
 
 
 def runs(group: Column) -> list[tuple[int, int]]:

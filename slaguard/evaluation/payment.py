@@ -14,18 +14,20 @@ from typing import Final, Protocol
 
 from slaguard.evaluation.accounts import NO_BOOKS, Books, unknown
 from slaguard.evaluation.anchors import NOTHING, Found
-from slaguard.evaluation.credits import PricedRow, price, settle
+from slaguard.evaluation.credits import Credits, PricedRow, price, settle
 from slaguard.evaluation.deadlines import due
 from slaguard.evaluation.decide import Analysis, Decided
 from slaguard.evaluation.dual import priced_figure
 from slaguard.evaluation.earnings import earned_back
 from slaguard.evaluation.exclusions import PROPOSED, Variant
+from slaguard.evaluation.fees import EVERYTHING, Account
 from slaguard.evaluation.measure import Measurement
 from slaguard.evaluation.owed import money_part
 from slaguard.evaluation.remedies import Ground, price_of
 from slaguard.evaluation.requirements import Question
 from slaguard.evaluation.result import CreditsPart, DeadlinePart, InKindPart
 from slaguard.records import Fact
+from slaguard.spec.explain_words import money
 from slaguard.spec.model import Agreement, BinRule
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.spec.remedies import Elect, Extension, NoRemedy
@@ -94,8 +96,20 @@ def credits_part(
     )
     if owed is None:
         return None
-    missing = unknown(agreement, period, account, past, books.history) if period.own else ()
+    missing = (*unknown(agreement, period, account, past, books.history), *_unchosen(agreement, owed, account))
+    missing = missing if period.own else ()
     return money_part(owed, missing, earned_back(agreement, period, found, past, books.history) if closed else ())
+
+
+def _unchosen(agreement: Agreement, owed: Credits, account: Account) -> Iterator[str]:
+    """Name the credits between which the customer has yet to choose."""
+    paying = [line for line in owed.lines if line.alone.amount > 0]
+    how = None if agreement.combine is None else agreement.combine.across_objectives
+    names = {name for line in paying for name in (line.objective, f"{line.objective} ({line.scope})")}
+    if how != "customer_elects" or len(paying) < 2 or account.elections.get(EVERYTHING) in names:
+        return
+    each = ", ".join(f"{line.objective} {money(line.alone)}" for line in paying)
+    yield f"which one you choose is not recorded: {each} (record election with the promise as its value)"
 
 
 def _priced(row: Answered, event: str | None = None) -> PricedRow:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from slaguard.evaluation.rounding import as_money, whole_units
 from slaguard.spec.explain_words import duration, money
 from slaguard.spec.remedies import (
+    EdgeRow,
     Elect,
     Extension,
     Flat,
@@ -34,6 +35,7 @@ from slaguard.spec.tables import Found, look_up
 from slaguard.terms import Bound, Money, format_percent
 
 Qualifier = Literal["TIER_GAP", "TIER_OVERLAP"]
+AnyRow = TypeVar("AnyRow", bound=EdgeRow)
 _MINUTE: Final = 60_000
 
 
@@ -178,14 +180,22 @@ def _points_words(points: int) -> str:
 
 # ── by quantity ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def _multiple(remedy: UsageMultiple, value: Fraction, ground: Ground) -> Price:
-    floor_ = ground.bound.word.is_floor
-    past = [row for row in remedy.rows[1:] if (value < row.edge.value if floor_ else value > row.edge.value)]
-    row = past[-1] if past else remedy.rows[0]
+    row = _row_at(remedy.rows, value, ground.bound)
     amount = row.times * ground.usage / ground.usage_days
     words = (
         f"{format_times(row.times)} the average of a day, of {money(_shown(ground.usage, ground))} in {ground.usage_days} days"
     )
-    return Price(amount, amount, words, step=f"{'below' if floor_ else 'above'} {row.edge}")
+    return Price(amount, amount, words, step=_edge_text(row))
+
+
+def _row_at(rows: tuple[AnyRow, ...], value: Fraction, bound: Bound) -> AnyRow:
+    """Return the row that holds a figure on the bad side of the target; a figure exactly at a further edge is not past it."""
+    past = [row for row in rows[1:] if (value < row.edge.value if bound.word.is_floor else value > row.edge.value)]
+    return past[-1] if past else rows[0]
+
+
+def _edge_text(row: EdgeRow) -> str:
+    return f"{'below' if row.below is not None else 'above'} {row.edge}"
 
 
 def _per_step(remedy: PerStep, value: Fraction, ground: Ground) -> Price:
@@ -211,11 +221,16 @@ def parts(quantity: Fraction, partial: str) -> Fraction:
 
 
 def _extension(remedy: Extension, value: Fraction, ground: Ground) -> Price:
+    if remedy.by_downtime is None:
+        row = _row_at(remedy.rows or (), value, ground.bound)
+        step = _edge_text(row)
+        return Price(Fraction(0), Fraction(0), f"the row {step}", step=step, days=row.days)
+    per, each, partial = remedy.by_downtime
     down = ground.downtime_ms(value)
-    days = int(parts(down / remedy.per, remedy.partial)) * remedy.days
+    days = int(parts(down / per, partial)) * each
     limited = days if remedy.at_most is None else min(days, remedy.at_most)
     cut = "" if limited == days else f", and never more than {remedy.at_most}"
-    words = f"{remedy.days} day{'s' if remedy.days != 1 else ''} for each {duration(remedy.per)}, {_time(down)} down{cut}"
+    words = f"{each} day{'s' if each != 1 else ''} for each {duration(per)}, {_time(down)} down{cut}"
     return Price(Fraction(0), Fraction(0), words, days=limited)
 
 

@@ -65,6 +65,19 @@ def rights(agreement: Agreement, evaluations: Sequence[Evaluation], facts: Seque
     return tuple(_right(agreement, term, own, facts, as_of) for term in agreement.chronic)
 
 
+def failed_ends(agreement: Agreement, evaluations: Sequence[Evaluation]) -> tuple[int, ...]:
+    """Return the ends of the periods that failed for the n-th time: those with which the rights of an Agreement arose.
+
+    Args:
+        agreement: its `chronic` says what failing is, and which time is the n-th.
+        evaluations: as for `rights`.
+
+    """
+    own = [one for one in evaluations if one.period.own and one.period.closed]
+    found = (arisen(term.when, history(agreement, term.when, own), term.undecided) for term in agreement.chronic)
+    return tuple(sorted({one.at.end for one in found if one is not None}))
+
+
 # ── how each period counts ──────────────────────────────────────────────────────────────────────────────────────────
 def history(agreement: Agreement, when: When, evaluations: Sequence[Evaluation]) -> list[Judged]:
     """Return how each period counts towards a right; a period in which none of the promises was judged is undecided."""

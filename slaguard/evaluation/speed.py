@@ -177,7 +177,8 @@ def _seen(look: _Look, ends: Column, bin_ns: int, rows: Rows) -> Mask:
     seen = np.zeros(len(ends), dtype=np.bool_)
     for a, b in look.watched:
         seen |= (starts >= a) & (ends <= b)
-    return seen & ((counted > 0) | (ours == 0))
+    found: Mask = seen & ((counted > 0) | (ours == 0))
+    return found
 
 
 def _per_interval(rows: Rows, column: Column, size: int) -> Column:

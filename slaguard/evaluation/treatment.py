@@ -104,6 +104,6 @@ def excluded_intervals(question: Question, counts: Counts) -> dict[int, str]:
     found: dict[int, str] = {}
     for applied in question.applied:
         if applied.is_window and applied.exclusion.effect is not Effect.DROP_RECORDS:
-            for index in bins_touched(applied.accepted, start, counts.bin_ns, size):
+            for index in bins_touched(applied.accepted, start, counts.bin_ns, size, end):
                 found.setdefault(index, f"excluded:{applied.exclusion.id}")
     return found

@@ -12,8 +12,8 @@ from typing import Final, cast
 import duckdb
 import numpy as np
 
-from slaguard.evaluation.demands import Counts, Mark
-from slaguard.evaluation.near import near_failures
+from slaguard.evaluation.demands import Counts, Failures, Mark, Near
+from slaguard.evaluation.near import near_failures, near_rows
 from slaguard.ledger import statements
 from slaguard.ledger.attached import AT_ONCE, Attached, Part
 from slaguard.ledger.columns import Columns, Kept, int64, to_records
@@ -34,7 +34,7 @@ from slaguard.ledger.partials import (
 )
 from slaguard.ledger.statements import Sources
 from slaguard.ledger.stored import TABLES, parquet
-from slaguard.records import Coverage, Fact, Incident, Observation, ProbeMissed, ProbePlanned, Span, Table
+from slaguard.records import Column, Coverage, Fact, Incident, Observation, ProbeMissed, ProbePlanned, Span, Table
 from slaguard.terms import Source
 
 _OBSERVATION: Final = TABLES[Observation]
@@ -43,6 +43,7 @@ _HELD: Final = 64
 """Tables that are held before they are added up."""
 _DOCUMENTS: Final = tuple(t.kind for t in (Fact, Incident, Coverage))
 _FETCH: Final = 5_000
+_TIMES: Final = "near_times"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,24 @@ class Answers:
 
     def _at_once(self, counts: Counts) -> Table:
         """Ask for everything at once: a grade may stand in another segment than its answer, and so may a neighbour."""
-        return self._grouped(counts, statements.grouped(counts, self.near(counts)))
+        sources = self.near(counts)
+        if counts.near is None or counts.failed is None:
+            return self._grouped(counts, statements.grouped(counts, sources))
+        self._database.register(_TIMES, {"sent_at": self._times(counts, counts.failed, counts.near, sources)})
+        try:
+            chosen = f"(SELECT * FROM {sources.observation} AS o WHERE o.sent_at IN (SELECT sent_at FROM {_TIMES}))"  # noqa: S608
+            return self._grouped(counts, statements.grouped(counts, replace(sources, observation=chosen)))
+        finally:
+            self._database.unregister(_TIMES)
+
+    def _times(self, counts: Counts, failed: Failures, near: Near, sources: Sources) -> Column:
+        """Return when the records were sent that come near a failure: all keys are read of these alone.
+
+        Others may have been sent at the same nanosecond: what is near is decided in the end by `near_failures`.
+        """
+        found = self._fetch(statements.neighbours(counts, failed, near, sources))
+        sent, end, place = int64(found["sent_at"]), int64(found["end_at"]), found["place"]
+        return np.unique(sent[near_rows(sent, end, place, found["failed"], found["sure"], near.within_ns)])
 
     def _scanned(self, counts: Counts, parts: Sequence[Part]) -> list[Table]:
         """Count the observations not sealed yet, and those of these segments, some segments at a time."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from slaguard.evaluation.demands import HEX_DIGITS, KEYS, MOST_TOKENS, NOTHING, SOMETHING, Counts, Failures, Mark, Over
+from slaguard.evaluation.demands import HEX_DIGITS, KEYS, MOST_TOKENS, NOTHING, SOMETHING, Counts, Failures, Mark, Near, Over
 from slaguard.ledger.conditions import ATTRIBUTE_PREFIX, CALLS, SLOTS, Relation, Sql, mark_met, mask, where
 from slaguard.ledger.headers import text
 from slaguard.ledger.layout import Sort
@@ -185,13 +185,13 @@ def _read(key: str, counts: Counts) -> Iterator[str]:
 
 
 # ── whole statements ────────────────────────────────────────────────────────────────────────────────────────────────
-def _calls(counts: Counts, sources: Sources) -> Sql:
-    """Return FROM and WHERE of the observations a Demand is about."""
+def _calls(counts: Counts, sources: Sources, beside: Sql | None = None) -> Sql:
+    """Return FROM and WHERE of the observations a Demand is about; `beside` joins something more."""
     start, end = counts.span
-    in_span = Sql(
-        '(o."sent_at" >= ? AND o."sent_at" < ? OR o."sent_at" IS NULL AND o."batch_start" >= ? AND o."batch_end" <= ?)',
-        (start, end, start, end),
-    )
+    timed = Sql('(o."sent_at" >= ? AND o."sent_at" < ?)', (start, end))
+    batched = Sql('o."sent_at" IS NULL AND o."batch_start" >= ? AND o."batch_end" <= ?', (start, end))
+    needs_time = counts.near is not None or counts.over is not None  # neither has records without one
+    in_span = timed if needs_time else Sql.join(" OR ", [timed, batched]).within("(", ")")
     first = Sql('o."source" = ? AND o.known_at <= ?', (list(Source).index(counts.source), counts.as_of))
     met = [first, in_span, *(where(c, CALLS) for c in counts.where)]
     calls = Sql(f" FROM {sources.observation} AS o")
@@ -199,7 +199,7 @@ def _calls(counts: Counts, sources: Sources) -> Sql:
         met.append(_failing(counts.failed, counts.marks))
     if counts.over is not None:
         met.append(_full_windows(counts.over, Sql.join("", [calls, Sql.join(" AND ", met).within(" WHERE ")])))
-    return Sql.join("", [calls, _grades(counts, sources), Sql.join(" AND ", met).within(" WHERE ")])
+    return Sql.join("", [calls, _grades(counts, sources), beside or Sql(""), Sql.join(" AND ", met).within(" WHERE ")])
 
 
 def _failing(failed: Failures, marks: tuple[Mark, ...]) -> Sql:
@@ -255,6 +255,35 @@ def _slots(counts: Counts, sources: Sources) -> Sql:
     )
     met = Sql.join(" AND ", [due, *(where(c, SLOTS) for c in counts.where)]).within(" WHERE ")
     return Sql.join("", [slots, met])
+
+
+def neighbours(counts: Counts, failed: Failures, near: Near, sources: Sources) -> Sql:
+    """Return the records of the groups that failed, as little as tells which come near a failure.
+
+    Columns: sent_at; end_at (0 where it did not fail); `place`, the group's number from 0 on; failed and sure (flags).
+    """
+    failing, rest = _failing(failed, counts.marks), _calls(counts, sources)
+    fields = [CALLS.field(name)[1] for name in counts.per]
+    groups = Sql.join(
+        "", [Sql.join(", ", (f.within("", f" AS k{i}") for i, f in enumerate(fields))), rest, failing.within(" AND ")]
+    )
+    same = Sql.join(" AND ", (f.within("", f" IS NOT DISTINCT FROM g.k{i}") for i, f in enumerate(fields)))
+    columns = [
+        Sql('o."sent_at" AS sent_at, CAST(g.place AS INTEGER) AS place'),
+        Sql.join("", [failing.within("CASE WHEN ", " THEN "), made("end_at", CALLS).within("", " ELSE 0 END AS end_at")]),
+        failing.within("", " AS failed"),
+        _sure(near, counts.marks).within("", " AS sure"),
+    ]
+    numbered = groups.within(" JOIN (SELECT *, row_number() OVER () - 1 AS place FROM (SELECT DISTINCT ", ")) AS g ON ")
+    return Sql.join("", [Sql.join(", ", columns).within("SELECT "), _calls(counts, sources, Sql.join("", [numbered, same]))])
+
+
+def _sure(near: Near, marks: tuple[Mark, ...]) -> Sql:
+    """Return the condition that a record is sure to count."""
+    listed = ", ".join(str(int(code)) for code in near.sure)
+    doubts = [mark_met(mark, CALLS).within("coalesce(", ", FALSE)") for i, mark in enumerate(marks) if near.doubtful >> i & 1]
+    doubtful = Sql.join(" OR ", doubts, empty="FALSE").within(" AND NOT (", ")")
+    return doubtful.within(f'coalesce(o."outcome" IN ({listed}), FALSE)' if listed else "FALSE")
 
 
 Picked = Mapping[str, Callable[[Relation], Sql]]

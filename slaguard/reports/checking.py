@@ -39,6 +39,8 @@ class Check:
 
     same_bytes: bool
     """Whether the command writes the very bytes of evaluation.json: not where a remark about the original files is in it."""
+    looks_back: bool
+    """Whether amounts or rights rest on earlier periods too, which the command does not see."""
     command: tuple[str, ...]
     """Its lines, to be joined by a backslash at the end of each but the last."""
     files: tuple[FileRow, ...]
@@ -64,8 +66,16 @@ def check(inputs: ClaimInputs, files: Mapping[str, bytes], calendar: Calendar) -
         FileRow("analysis_sha256", "how each promise is decided", evaluation.inputs.analysis_sha256),
     )
     same_bytes = all(warning.code != "W-RECORDS" for warning in evaluation.warnings)
-    same_bytes = same_bytes and evaluation.inputs.history_sha256 is None
-    return Check(same_bytes, command(inputs), rows, hashes, tuple(_limits(inputs)), _footer(inputs, calendar))
+    looks_back = evaluation.inputs.history_sha256 is not None
+    return Check(
+        same_bytes and not looks_back,
+        looks_back,
+        command(inputs),
+        rows,
+        hashes,
+        tuple(_limits(inputs)),
+        _footer(inputs, calendar),
+    )
 
 
 def _what(inputs: ClaimInputs, name: str) -> str:
@@ -100,7 +110,7 @@ def _limits(inputs: ClaimInputs) -> Iterator[str]:
     )
     if evaluation.inputs.history_sha256 is not None:
         yield (
-            "Caps, points or rights look back at earlier periods, whose records are not in this folder: "
+            "Caps, points, deadlines or rights look back at earlier periods, whose records are not in this folder: "
             "the command repeats what this period gives by itself."
         )
     yield "The records say what was received. They do not prove by themselves who sent it."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from slaguard.reports.besides import Besides, besides
 from slaguard.reports.changes import changes
@@ -17,6 +18,9 @@ from slaguard.reports.sections import BreachSection, OtherSection, breach_sectio
 from slaguard.reports.standing import Head, Standing, head, standing_of
 from slaguard.reports.subjects import subjects
 from slaguard.reports.summary import SummaryRow, summary_row
+from slaguard.reports.words import clean, sentence
+
+PRESET: Final = "W-SPEC-PRESET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Page:
     standing: Standing
     period_word: str
     open_words: tuple[str, ...]
+    unconfirmed: tuple[str, ...]
+    """Terms that the figures rest on and that nobody has compared with their source."""
     rows: tuple[SummaryRow, ...]
     strip: Chart | None
     breaches: tuple[BreachSection, ...]
@@ -61,6 +67,7 @@ def page(inputs: ClaimInputs, files: Mapping[str, bytes]) -> Page:
         standing=standing,
         period_word=unit_of(evaluation.period.label),
         open_words=_open_words(standing, broken=bool(broken)),
+        unconfirmed=tuple(sentence(clean(w.text, 400)) for w in evaluation.warnings if w.code == PRESET),
         rows=tuple(summary_row(inputs, standing, subject) for subject in found),
         strip=strip_chart(found, seen, evaluation.period, evaluation.as_of, calendar),
         breaches=tuple(breach_section(inputs, s, seen, calendar, f"b{i}") for i, s in enumerate(broken)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from urllib.parse import quote, urlencode
 
@@ -11,6 +12,7 @@ from markupsafe import Markup
 
 from slaguard.evaluation.result import LEFT_OUT, Evaluation, ObjectiveResult
 from slaguard.evaluation.snapshot import Standing, Which
+from slaguard.reports.readings import reading_lines
 from slaguard.reports.sources import source_lines
 from slaguard.reports.words import clean, counted, figure, money, shares, spaced, target, title
 from slaguard.server.bullet import bullet, how_sure
@@ -115,7 +117,7 @@ def _row(standing: Standing, result: ObjectiveResult, now: int, ident: str) -> R
         credit_note=credit_note,
         why=spaced(clean(result.sentence, 400)),
         more=_more(result, terms),
-        sources=(*source_lines(result), *_left_out(standing.evaluation, result)),
+        sources=(*_under_readings(standing, result), *source_lines(result), *_left_out(standing.evaluation, result)),
     )
 
 
@@ -127,6 +129,17 @@ def _promised(result: ObjectiveResult) -> str:
 def _left_out(evaluation: Evaluation, result: ObjectiveResult) -> Iterator[str]:
     path = f"{result.name}/{result.scope}"
     return (clean(spaced(w.text), 400) for w in evaluation.warnings if w.code == LEFT_OUT and w.path == path)
+
+
+def _under_readings(standing: Standing, result: ObjectiveResult) -> Iterator[str]:
+    """Yield what each open reading of the clause gives, a line each; nothing where there is one reading."""
+    owed = standing.evaluation.credits
+    return (spaced(line) for line in reading_lines(result, None if owed is None else owed.currency))
+
+
+def _most(result: ObjectiveResult) -> Decimal:
+    """Return what a promise would pay under the reading that pays most; nothing where there is one reading."""
+    return max((part.credit for part in result.readings if part.credit is not None), default=Decimal(0))
 
 
 def _terms(standing: Standing, result: ObjectiveResult) -> Objective | None:
@@ -164,7 +177,9 @@ def _credit(standing: Standing, result: ObjectiveResult, now: int, *, priced: bo
     for line in evaluation.credits.lines:
         if (line.objective, line.scope) == (result.name, result.scope) and (line.step or line.remedy):
             if line.counts and line.amount:
-                return money(line.amount, currency), "came too late" if is_late(standing, now) else "claimable"
+                widest = _most(result)
+                more = f", up to {money(widest, currency)}" if widest > line.amount else ""
+                return money(line.amount, currency), "came too late" if is_late(standing, now) else f"claimable{more}"
             return "–", spaced(clean(line.sentence, 160))
     unsettled = list(_unsettled(standing))
     if (result.name, result.scope) not in unsettled or evaluation.credits.upper <= evaluation.credits.claimable:

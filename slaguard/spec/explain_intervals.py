@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from slaguard.spec.explain_words import BOUND_WORDS, LATENCY_WORDS, duration, limits, listing, plain, quantity
 from slaguard.spec.indicators.intervals import Presence, RateTest
 from slaguard.spec.model import BinRule, DualThreshold, ErrorRateRuns, MeanOfIntervals, Objective
+from slaguard.terms import BoundWord
 
 
 def interval_promise(objective: Objective, rule: BinRule) -> str:
@@ -25,7 +26,9 @@ def interval_promise(objective: Objective, rule: BinRule) -> str:
 def _down(rule: ErrorRateRuns) -> str:
     one = f"an interval of {duration(rule.bin)}"
     where = one if rule.run == 1 else f"{rule.run:,} or more intervals of {duration(rule.bin)} in a row"
-    return f"time is down when, in {where}, {limits(rule.error_rate)} of the counted requests fail"
+    bound = rule.error_rate.bound
+    share = "all" if bound.word is BoundWord.AT_LEAST and bound.value == 1 else limits(rule.error_rate)
+    return f"time is down when, in {where}, {share} of the counted requests fail"
 
 
 def _test(rule: DualThreshold, test: RateTest) -> str:

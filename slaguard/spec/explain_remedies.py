@@ -142,12 +142,16 @@ def _per_step(remedy: PerStep, priced: Priced) -> str:
 
 
 def _extension(remedy: Extension) -> str:
+    if remedy.by_downtime is None:
+        rows = (
+            f"{'below' if r.below is not None else 'above'} {quantity(r.edge)} {counted(r.days, 'day')}"
+            for r in remedy.rows or ()
+        )
+        return f"no money: the term becomes longer, by the figure: {'; '.join(rows)}."
     most = "" if remedy.at_most is None else f", at most {counted(remedy.at_most, 'day')} for one period"
-    partial = {"floor": "a part of that does not count", "ceil": "a part of that counts as whole"}[remedy.partial]
-    return (
-        f"no money: the term becomes longer by {counted(remedy.days, 'day')} for each {duration(remedy.per)} of "
-        f"downtime{most}; {partial}."
-    )
+    per, each, how = remedy.by_downtime
+    partial = {"floor": "a part of that does not count", "ceil": "a part of that counts as whole"}[how]
+    return f"no money: the term becomes longer by {counted(each, 'day')} for each {duration(per)} of downtime{most}; {partial}."
 
 
 def _elect(remedy: Elect, priced: Priced) -> Iterator[str]:

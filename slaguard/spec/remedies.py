@@ -103,15 +103,13 @@ def _one_of_two(term: Any) -> None:
 
 
 # ── by quantity ─────────────────────────────────────────────────────────────────────────────────────────────────────
-class MultipleRow(Term):
-    """A row of daily multiples; it reaches to the next row's edge."""
+class EdgeRow(Term):
+    """A row that reaches from its edge to the next row's, away from the target."""
 
     below: Quantity | None = None
     """Of a floor: from this figure downwards."""
     above: Quantity | None = None
     """Of a ceiling: from this figure upwards."""
-    times: Times
-    """How many times the average daily consumption is credited."""
 
     @model_validator(mode="after")
     def _one_edge(self) -> Self:
@@ -125,6 +123,13 @@ class MultipleRow(Term):
         found = self.below if self.below is not None else self.above
         assert found is not None  # noqa: S101 - one of the two is written
         return found
+
+
+class MultipleRow(EdgeRow):
+    """A row of daily multiples; it reaches to the next row's edge."""
+
+    times: Times
+    """How many times the average daily consumption is credited."""
 
 
 class UsageMultiple(RemedyTerm):
@@ -205,19 +210,43 @@ class PerStep(RemedyTerm):
 
 
 # ── not money ───────────────────────────────────────────────────────────────────────────────────────────────────────
+class DaysRow(EdgeRow):
+    """A row of days; it reaches to the next row's edge."""
+
+    days: Natural
+    """By so many days the term becomes longer."""
+
+
 class Extension(RemedyTerm):
-    """In kind: the term of the contract becomes longer."""
+    """In kind: the term of the contract becomes longer, by downtime (`per`, `days`, `partial`) or by the figure (`rows`)."""
 
     kind: Literal["extension"]
     """A longer term."""
-    per: Duration
-    """For so much downtime."""
-    days: Natural
-    """So many days."""
-    partial: Literal["floor", "ceil"]
-    """A part that is not whole: not counted (floor), or counted whole (ceil)."""
+    rows: Annotated[tuple[DaysRow, ...] | None, Field(min_length=1)] = None
+    """By the figure: the days of the row that holds it, away from the target; absent: the days are given for downtime."""
+    per: Duration | None = None
+    """By downtime: for so much of it; absent: `rows` say how many days."""
+    days: Natural | None = None
+    """By downtime: so many days."""
+    partial: Literal["floor", "ceil"] | None = None
+    """By downtime: a part that is not whole is not counted (floor), or counted whole (ceil)."""
     at_most: Natural | None = None
-    """The most days for one period; absent: no limit."""
+    """By downtime: the most days for one period; absent: no limit."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        said = [v is not None for v in (self.per, self.days, self.partial)]
+        if not all(said) if self.rows is None else any(said) or self.at_most is not None:
+            mend = "write either per, days and partial (by downtime), or rows alone: [{below: 99.9%, days: 3}, ...]"
+            raise refuse("E-SPEC-SCHEMA", mend)
+        return self
+
+    @property
+    def by_downtime(self) -> tuple[int, int, Literal["floor", "ceil"]] | None:
+        """Return (downtime in milliseconds, days for it, what a part is); None where the figure says how many days."""
+        if self.per is None or self.days is None or self.partial is None:
+            return None
+        return self.per, self.days, self.partial
 
 
 class NoRemedy(Term):

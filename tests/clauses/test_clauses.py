@@ -6,6 +6,7 @@ October 2026 has 44,640 minutes, and 44,700 where the clocks go back in it. Ever
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -104,7 +105,10 @@ def test_03_repeated_errors_leave_both_counts_under_every_reading() -> None:
 
 
 def test_04_downtime_runs_from_the_ticket_and_a_tenth_is_the_most() -> None:
-    """From the ticket at 10:20 to 16:20: 360 minutes, 99.19%. 25% of 12,000 / 12 is 250, cut to 10%. 31 October + 3: 4 November."""
+    """From the ticket at 10:20 to 16:20: 360 minutes, 99.19%. 25% of 12,000 / 12 is 250, cut to 10%.
+
+    The third business day after 31 October, a Saturday, is 4 November.
+    """
     w = World.of(4)
     found = w.judged(
         "2026-10",
@@ -157,7 +161,7 @@ def test_07_outages_of_the_status_page_count_from_five_minutes_on() -> None:
     assert paid(found) == ("0.00", "100.00")
 
 
-def answers(w: World, text: str, n: int, speed: int, tokens: int = 200, **fields: object) -> list[Record]:
+def answers(w: World, text: str, n: int, speed: int, tokens: int = 200, **fields: Any) -> list[Record]:
     """Return answers of a paid tier, one in each five minutes, at so many tokens a second."""
     told = {"tier_served": "scale", "input_tokens": 100, "output_tokens": tokens, **fields}
     begins = [w.at(text) + 5 * MINUTE * i for i in range(n)]
@@ -357,6 +361,8 @@ def test_18_an_uptime_below_the_target_makes_the_term_longer() -> None:
         w.minutes("2026-10-08T09:00", 50, "error_500 ok*19"),
     )
     assert figures(found) == [(BREACH, 1 - Fraction(100, OCTOBER))]
+    assert [(k.objective, k.days, k.at_most, k.sentence) for k in found.in_kind] == [("uptime", 3, 3, "the row below 99.9%")]
+    assert due(found) == {"notify": "Thu 2026-11-05, 24:00 America/Los_Angeles"}
 
 
 def text_of(w: World, i: int, words: int, minor: int, substantial: int = 0) -> Record:
@@ -388,6 +394,9 @@ def test_20_one_outage_breaks_two_promises_and_the_customer_elects(chosen: str |
     )
     assert figures(found) == [(BREACH, 1 - Fraction(120, OCTOBER))] * 2
     assert paid(found) == pays
+    assert found.credits is not None
+    open_ = "which one you choose is not recorded: availability 600.00 USD, catastrophic-outage 1,000.00 USD"
+    assert [one.startswith(open_) for one in found.credits.missing] == ([True] if chosen is None else [])
 
 
 def test_every_clause_can_be_read_aloud_and_has_a_case() -> None:

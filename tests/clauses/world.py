@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from slaguard import load, resolve
@@ -39,16 +40,16 @@ class World:
         moment = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(self.loaded.agreement.time_zone))
         return int(moment.timestamp()) * NS
 
-    def call(self, at: int, outcome: str = "ok", *, source: str = "traffic", **fields: object) -> Observation:
+    def call(self, at: int, outcome: str = "ok", *, source: str = "traffic", **fields: Any) -> Observation:
         """Return one call; `taken` is how long it took, in nanoseconds."""
         terms = {
             "outcome": Outcome(outcome), "attribution": Attribution.NONE, "source": Source(source), "via": "test",
             "vendor": self.loaded.agreement.vendor, "sent_at": at, "inclusion_probability": "1", **fields,
         }  # fmt: skip
         name = "-".join(str(v) for v in (at, outcome, source, *fields.values()))
-        return Observation(id=name, **terms)  # type: ignore[arg-type]
+        return Observation(id=name, **terms)
 
-    def minutes(self, text: str, n: int, answers: str = "error_500", *, step: int = MINUTE, **fields: object) -> Iterator[Record]:
+    def minutes(self, text: str, n: int, answers: str = "error_500", *, step: int = MINUTE, **fields: Any) -> Iterator[Record]:
         """Yield the calls of `n` minutes in a row from a local time, alike in each: `ok*9 error_500`."""
         start = self.at(text)
         outcomes = [o for word in answers.split() for o in [word.partition("*")[0]] * int(word.partition("*")[2] or 1)]
@@ -60,15 +61,16 @@ class World:
         """Return the word that all calls of a source were recorded between two local times."""
         return Coverage(source=Source(source), start=self.at(first), end=self.at(last), via="test")
 
-    def outage(self, start: str, end: str, name: str = "INC-1", *, by: str = "ticket system", **fields: str) -> Incident:
+    def outage(
+        self, start: str, end: str, name: str = "INC-1", *, by: str = "ticket system", service: str | None = None
+    ) -> Incident:
         """Return an outage as somebody states it."""
-        stated = {"severity": "1", "source": by, **fields}
-        return Incident(id=name, start=self.at(start), end=self.at(end), **stated)
+        return Incident(id=name, start=self.at(start), end=self.at(end), severity="1", source=by, service=service)
 
-    def fact(self, kind: str, when: str, **fields: str) -> Fact:
+    def fact(self, kind: str, when: str, **fields: Any) -> Fact:
         """Return a Fact made at a local time; `start` and `end` are local times too."""
-        spans = {k: self.at(fields.pop(k)) for k in ("start", "end") if k in fields}
-        return Fact(id="-".join([kind, when, *fields.values()]), type=kind, when=self.at(when), **spans, **fields)  # type: ignore[arg-type]
+        spans: dict[str, Any] = {k: self.at(fields.pop(k)) for k in ("start", "end") if k in fields}
+        return Fact(id="-".join([kind, when, *fields.values()]), type=kind, when=self.at(when), **spans, **fields)
 
     def complete(self, first: str, last: str) -> Fact:
         """Return the word that the list of outages is complete between two local times."""

@@ -1,7 +1,6 @@
 """The evaluation once more, written from the contracts page alone: slow, plain, and sharing nothing with the product.
 
-Lists of records, loops over intervals, and fractions. Where it and `slaguard.evaluation` disagree, one of them has misread
-the contract.
+Lists of records, loops, and fractions. Where it and `slaguard.evaluation` disagree, one has misread the contract.
 """
 
 from __future__ import annotations
@@ -312,18 +311,21 @@ class Case:
             touched = [e for e, w in marks if (own or self.before_runs()) and touches(span, w)]
             for e in touched if over and own else []:
                 tally.take(e.id)
-            calls = {key: [(o, h) for o, h in records if self.lies(o, span) and resource(o, self.rule) == key] for key in keys}
+            calls: dict[Key, Counted] = {}
+            for o, how in records:
+                if self.lies(o, span):
+                    calls.setdefault(resource(o, self.rule), []).append((o, how))
             removed = any(e.effect.value == "remove_minutes" for e in touched)
-            seen = {key: over and self.watched(source, span, key, len(calls[key])) for key in keys}
+            seen = {key: over and self.watched(source, span, key, len(calls.get(key, []))) for key in keys}
             up = bool(touched) and not removed
-            out.append(Interval(span, own, over, up, removed, seen, {key: found for key, found in calls.items() if found}))
+            out.append(Interval(span, own, over, up, removed, seen, calls))
         return out
 
     def before_runs(self) -> bool:
         return getattr(self.rule, "run_over", None) == "counted_minutes"
 
     def lies(self, o: Observation, span: Span) -> bool:
-        return o.sent_at is not None and inside(o.sent_at, [span])
+        return o.sent_at is not None and span[0] <= o.sent_at < span[1]
 
     def watched(self, source: Source, span: Span, key: Key, n: int) -> bool:
         """Tell whether an interval was watched: wholly covered, or a probe answered; our own failures alone are no watching."""
@@ -437,7 +439,8 @@ class Case:
             found = naive_speed.answered(i.calls.get(POOL, []), self.rule)
             values = [value for _, value in found if not isinstance(value, str)]
             tally.requests += len(found)
-            word = self.median(i, values, len(found) - len(values))
+            unknown = not i.seen[POOL] or len(values) < len(found)
+            word = "open" if unknown else naive_speed.interval(values, self.rule)
             good, bad, tally.unknown = good + (word == "good"), bad + (word == "bad"), tally.unknown + (word == "open")
         tally.n, tally.bad = good + bad, Fraction(bad)
         tally.total = tally.n + tally.unknown
@@ -447,16 +450,6 @@ class Case:
             tally.value = 1 - tally.bad / tally.n
         if tally.total:
             tally.best, tally.worst = Fraction(bad, tally.total), Fraction(bad + tally.unknown, tally.total)
-
-    def median(self, i: Interval, values: list[Fraction], unknown: int) -> str:
-        """Return what an interval is: good, bad, none of the promise, or open."""
-        if not i.seen[POOL] or unknown:
-            return "open"
-        if not values:
-            return "good" if self.rule.empty_bin == "met" else "none"
-        if len(values) < self.rule.min_requests:
-            return "none"
-        return "good" if naive_speed.keeps_median(values, self.rule.speed.bound) else "bad"
 
     def means(self, tally: Tally, source: Source, records: Counted) -> None:
         """Measure the mean of the intervals' means."""
@@ -469,15 +462,14 @@ class Case:
         bins: dict[int, list[tuple[Observation, Fraction]]] = {}
         for o, value in values:
             bins.setdefault((o.sent_at or 0) // width, []).append((o, value))
-        weighted = [(self.weight(own), sum((v for _, v in own), ZERO) / len(own)) for own in bins.values()]
+        weighted = [
+            (naive_speed.weight([o for o, _ in own], self.rule.weights), sum((v for _, v in own), ZERO) / len(own))
+            for own in bins.values()
+        ]
         whole = sum((w for w, _ in weighted), ZERO)
         if whole:
             tally.value = sum((w * mean for w, mean in weighted), ZERO) / whole
             tally.mean = (tally.value, tally.value)
-
-    def weight(self, own: list[tuple[Observation, Fraction]]) -> Fraction:
-        tokens = sum(o.output_tokens or 0 for o, _ in own)
-        return Fraction({"equal": 1, "requests": len(own), "tokens": tokens}[self.rule.weights])
 
     # ── stated outages ──────────────────────────────────────────────────────────────────────────────────────────────
     def outages(self, tally: Tally, applied: set[str]) -> None:

@@ -24,7 +24,7 @@ def in_time(records: Counted) -> Counted:
 
 
 def past_entitlement(records: list[Observation], term: Any) -> Names:
-    """Return the requests past their window's tokens, whatever came of them: the one that crosses the limit, and those after."""
+    """Return the requests past their window's tokens, whatever came of them: the one that crosses it, and those after."""
     used: dict[int, Fraction] = {}
     out = set()
     for o in sorted((o for o in records if o.sent_at is not None), key=lambda o: o.sent_at or 0):

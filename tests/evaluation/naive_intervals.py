@@ -68,11 +68,11 @@ class Bins:
         """Return in which intervals a resource was there."""
         used = [index for index, i in enumerate(self.line) if i.own and i.n(key)]
         presence = self.rule.presence
-        if presence is None:
-            return [True] * len(self.line)
-        first = min(used, default=len(self.line)) if presence.begins else 0
-        last = max(used, default=-1) if presence.ends else len(self.line)
-        return [not i.own or first <= index <= last for index, i in enumerate(self.line)]
+        begins, ends = presence is not None and presence.begins, presence is not None and presence.ends
+        first = min(used, default=len(self.line)) if begins else 0
+        last = max(used, default=-1) if ends else len(self.line)
+        # Beyond the period's edges one of several resources is there where it has a request of its own: the page is silent.
+        return [first <= index <= last if i.own else key == POOL or i.n(key) > 0 for index, i in enumerate(self.line)]
 
     # ── one resource in one interval ────────────────────────────────────────────────────────────────────────────────
     def failed(self, i: Interval, key: Key) -> int:
@@ -127,7 +127,9 @@ class Bins:
             tally.n = tally.total = tally.population = sum(self.in_any(k) for k in range(len(self.line)))
             values = [own.value for own in each if own.value is not None]
             tally.value = sum(values, ZERO) / len(values) if values else None
-            tally.best, tally.worst = (sum((getattr(o, end) for o in counts), ZERO) / len(counts) if counts else ZERO for end in ("best", "worst"))
+            tally.best, tally.worst = (
+                sum((getattr(o, end) for o in counts), ZERO) / len(counts) if counts else ZERO for end in ("best", "worst")
+            )
             tally.bad = (1 - tally.value) * tally.n if tally.value is not None else ZERO
         tally.requests = sum(i.requests for i in self.line if i.own and i.over)
 
@@ -173,6 +175,8 @@ class Bins:
     def joined(self, index: int, *, unseen_is_bad: bool) -> str:
         i = self.line[index]
         here = [key for key in self.keys if self.there[key][index] and not self.aside(i, key)]
+        if i.own and not any(self.there[key][index] for key in self.keys):
+            return "good"  # a run does not go on over time that is none of the resource's: the page is silent
         if not here:
             return "pass" if self.rule.empty_bin == "continues_run" else "good"
         return self.together([self.word(index, key, unseen_is_bad=unseen_is_bad) for key in here])
@@ -186,7 +190,7 @@ class Bins:
             for k in mine:
                 out[k] = Fraction(self.length(k), width)
             whole = Fraction(sum(map(self.length, mine)), MINUTE)
-            rounded = {"up": -(-whole // 1), "down": whole // 1, None: whole}[self.rule.outage_rounding]
+            rounded = {"up": Fraction(-(-whole // 1)), "down": Fraction(whole // 1), None: whole}[self.rule.outage_rounding]
             if mine:
                 out[mine[0]] += (rounded - whole) * MINUTE / width
         return out

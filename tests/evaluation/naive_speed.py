@@ -55,3 +55,18 @@ def answered(calls: Counted, of: Any) -> list[tuple[Observation, Fraction | str]
 
 def keeps_median(values: list[Fraction], bound: Any) -> bool:
     return keeps(Fraction(median(values)), bound)
+
+
+def interval(values: list[Fraction], rule: Any) -> str:
+    """Return what a watched interval with these speeds is: good, bad, or none of the promise."""
+    if not values:
+        return "good" if rule.empty_bin == "met" else "none"
+    if len(values) < rule.min_requests:
+        return "none"
+    return "good" if keeps_median(values, rule.speed.bound) else "bad"
+
+
+def weight(own: list[Observation], weights: str) -> Fraction:
+    """Return how much an interval's mean counts."""
+    tokens = sum(o.output_tokens or 0 for o in own)
+    return Fraction({"equal": 1, "requests": len(own), "tokens": tokens}[weights])

@@ -47,7 +47,20 @@ class Tally:
 
     def copy(self, other: Tally) -> None:
         """Take the figure of another tally."""
-        for name in ("coverage", "n", "bad", "value", "total", "best", "worst", "unknown", "population", "still", "mass", "requests"):
+        for name in (
+            "coverage",
+            "n",
+            "bad",
+            "value",
+            "total",
+            "best",
+            "worst",
+            "unknown",
+            "population",
+            "still",
+            "mass",
+            "requests",
+        ):
             setattr(self, name, getattr(other, name))
 
 

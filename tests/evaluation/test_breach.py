@@ -110,7 +110,7 @@ def test_the_csv_has_the_fields_of_the_json_in_its_order_and_rfc_4180s_line_ends
     assert text.splitlines()[0] == ",".join(BreachRecord.model_fields)
     assert text.count("\r\n") == text.count("\n") == 2
     body = {name: "" if v is None else v for name, v in found.model_dump(mode="json").items()} | dict.fromkeys(
-        ("credit_at_most", "in_kind_days"), ""
+        ("credit_at_most", "in_kind_days", "second_target", "second_measured", "second_low", "second_high"), ""
     )
     (row,) = rows(text)
     assert row == {**body, "provisional": "false"}

@@ -1,10 +1,11 @@
 """Every anchor with every unit, counted by hand on a calendar, and what an anchor rests on."""
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 
-from slaguard.evaluation.anchors import Found
+from slaguard.evaluation.anchors import Found, is_about
 from slaguard.evaluation.deadlines import Due, due
 from slaguard.records import Fact, Incident, Span
 from slaguard.spec.model import Deadline
@@ -226,3 +227,17 @@ def test_the_margin_in_business_days_keeps_the_deadlines_own_holidays() -> None:
     found = due(deadline, month(), (noticed,), ns("2027-01-01T00:00:00Z"))
     assert found.local == "Mon 2026-12-28, 24:00 Europe/Berlin"
     assert found.act_by_local == "Wed 2026-12-23, 24:00 Europe/Berlin"
+
+
+def test_an_invoice_that_names_its_period_counts_whenever_it_came() -> None:
+    named = fact("invoice", "2026-10-28T09:00:00+01:00", period="2026-10")
+    other = fact("invoice", "2026-11-02T09:00:00+01:00", period="2026-09")
+    assert october(term(5, "days", "invoice_date"), facts=(named, other)).local == "Mon 2026-11-02, 24:00 Europe/Berlin"
+    assert october(term(5, "days", "invoice_date"), facts=(other,)).trouble == "UNKNOWN_ANCHOR"
+
+
+def test_an_invoice_of_a_month_is_one_of_the_parts_that_an_amendment_splits_it_into() -> None:
+    whole = month()
+    part = replace(whole, label="2026-10.2", parts=(("2026-10.1", whole.start, whole.start + 1), ("2026-10.2", 0, 0)))
+    assert is_about(fact("invoice", "2026-10-28T09:00:00+01:00", period="2026-10"), part)
+    assert not is_about(fact("invoice", "2026-10-28T09:00:00+01:00", period="2026-10.1"), part)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from slaguard.evaluation.breach import breach_records
 from slaguard.evaluation.result import Evaluation
 from slaguard.records import Record
 from slaguard.terms import Reason, Verdict
@@ -117,3 +118,10 @@ def test_slow_requests_miss_a_test_as_failures_do() -> None:
     contract = agreement(objective(rule, outcomes=OUTCOMES))
     calls = [c for i in range(100) for c in minute(i, 1, 0, total_time_ns=(11 if i < 2 else 1) * 10**9)]
     assert [t.bad for t in judge(contract, period(100), [watched(), *calls]).objectives[0].tests] == [2, 2]
+
+
+def test_a_breach_record_has_both_shares_and_no_margin() -> None:
+    found = next(breach_records(judged([11, 11, 5])))
+    assert (found.target, found.measured) == ("at_least 90%", Fraction(97, 100))
+    assert (found.second_target, found.second_measured) == ("at_least 99%", Fraction(98, 100))
+    assert (found.second_low, found.second_high) == (Fraction(98, 100), Fraction(98, 100))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from slaguard.evaluation.evaluate import evaluate
 from slaguard.evaluation.result import ObjectiveResult
 from slaguard.records import Evidence, Fact, Incident
+from slaguard.spec.resolve import resolve
 from slaguard.terms import Reason, Verdict
 from tests.evaluation.world import MAINTENANCE, MINUTE, START, agreement, objective, period
 
@@ -142,7 +143,7 @@ def test_downtime_runs_from_the_ticket_to_the_restoration(documents: list[Fact],
 
 
 def test_a_late_ticket_counts_nothing_or_from_itself_as_the_clause_says() -> None:
-    documents = [outage(0, 1400), fact("awareness", 10), fact("ticket", 71), complete(1440)]
+    documents: list[Incident | Fact] = [outage(0, 1400), fact("awareness", 10), fact("ticket", 71), complete(1440)]
     hour = {**CLOCK, "ticket_within": "1h"}
     assert figure(judged(hour, *documents))[1] == 0
     assert figure(judged({**hour, "late_ticket": "from_ticket"}, *documents))[1] == 1329
@@ -175,6 +176,31 @@ def test_an_open_period_is_broken_once_no_good_time_can_save_it() -> None:
     assert (result.verdict, result.reason, result.provisional) == (Verdict.BREACH, Reason.ERROR_BUDGET_EXHAUSTED, False)
 
 
+def test_an_outage_that_a_window_cuts_in_two_is_rounded_once() -> None:
+    rule = {**OVER_FIVE, "outage_rounding": "up"}
+    window = fact("announcement", -5000, exclusion="maintenance", start=12.5, end=13)
+    result = judged(rule, outage(10, 20), window, complete(1440), exclusions=[MAINTENANCE])
+    assert figure(result)[1] == 10  # 9.5 minutes; its two pieces, 2.5 and 7, would be 3 and 7 by themselves: 10 too
+    other = fact("announcement", -5000, exclusion="maintenance", start=12.5, end=13.9)
+    assert figure(judged(rule, outage(10, 20), other, complete(1440), exclusions=[MAINTENANCE]))[1] == 9
+
+
+def test_rounding_takes_no_more_than_there_is() -> None:
+    rule = {**OVER_FIVE, "min_length": "1s", "outage_rounding": "up"}
+    outages = [outage(i / 2, i / 2 + 0.25, f"{i}") for i in range(20)]
+    assert figure(judged(rule, *outages, complete(10), minutes=10)) == (10, 10, 0)
+
+
+def test_an_outage_that_is_still_open_after_the_period_is_as_long_as_it_lasted() -> None:
+    documents: list[Incident | Fact] = [outage(1438, None), complete(1500)]
+    assert figure(judged(OVER_FIVE, *documents, as_of=1500))[1] == 2
+    assert figure(judged(OVER_FIVE, *documents, as_of=1441))[1] == 0
+
+
+def test_an_open_outage_that_began_before_the_list_lasts_as_far_as_the_list() -> None:
+    assert figure(judged(OVER_FIVE, outage(-10, None), complete(30)))[1] == 30
+
+
 # ── laws ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 SPANS = st.lists(st.tuples(st.integers(-30, 1460), st.integers(1, 90)), max_size=12)
 
@@ -202,3 +228,40 @@ def test_one_more_outage_never_raises_uptime(spans: list[tuple[int, int]], more:
     before = judged(OVER_FIVE, *documents, complete(1440)).estimate.value or Fraction(0)
     after = judged(OVER_FIVE, *documents, outage(more[0], sum(more), "more"), complete(1440)).estimate.value or Fraction(0)
     assert after <= before
+
+
+# ── service hours, and a month of a stated length ───────────────────────────────────────────────────────────────────
+HOURS = {"weekly": [{"days": ["mo", "tu", "we", "th", "fr"], "hours": "08:00-20:00"}]}
+OCTOBER = "2026-10"
+SERVICE_MINUTES = 22 * 12 * 60
+"""October 2026 has 22 working days."""
+
+
+def october(*outages: Incident, day: int = 31, **terms: Any) -> ObjectiveResult:
+    one = agreement(objective({**OVER_FIVE}, source="incident", at_least="99%"), **terms)
+    span = resolve(one, OCTOBER)
+    facts = (complete(day * 1440),)
+    now = START + day * 1440 * MINUTE
+    return evaluate(one, span, Evidence({}, {}, facts, outages), now, spec_sha256="0" * 64).objectives[0]
+
+
+def test_time_outside_the_service_hours_is_neither_downtime_nor_time() -> None:
+    """Thursday 1 October: an outage from 07:00 to 09:00 takes one of the service hours, one at night takes none."""
+    found = october(outage(7 * 60, 9 * 60), outage(22 * 60, 23 * 60, "N"), service_hours=HOURS).estimate
+    assert (found.bad, found.n, found.population) == (60, SERVICE_MINUTES, SERVICE_MINUTES)
+    assert found.value == 1 - Fraction(60, SERVICE_MINUTES)
+    assert found.allowed == Fraction(SERVICE_MINUTES, 100)
+
+
+def test_what_an_open_period_still_allows_is_a_share_of_its_service_time() -> None:
+    """99 % of 15,840 minutes may lose 158.4: 160 are lost for good on the first day, though 446.4 of all would be allowed."""
+    lost = outage(8 * 60, 8 * 60 + 160)
+    found = october(lost, day=2, service_hours=HOURS)
+    assert (found.verdict, found.provisional) == (Verdict.BREACH, False)
+    assert october(lost, day=2).provisional
+
+
+def test_a_stated_month_changes_the_time_that_stated_outages_are_a_share_of() -> None:
+    found = october(outage(0, 432), month_length="30d").estimate
+    assert (found.value, found.allowed, found.n) == (Fraction(99, 100), 432, 43_200)
+    assert october(outage(0, 432)).estimate.value == 1 - Fraction(432, IBM_MONTH)

@@ -191,6 +191,16 @@ def test_where_runs_are_found_among_counted_minutes_a_minute_that_leaves_is_pass
     assert _run_over("counted_minutes", "remove_minutes", (2, 4)).estimate.bad == 0
 
 
+def test_a_window_after_the_period_does_not_touch_the_interval_that_its_end_cuts() -> None:
+    rule = {**ALL_FAIL, "bin": "7m", "align": "period_start", "cross_period": "split"}
+    exclusion = {**MAINTENANCE, "effect": "remove_minutes", "cap": None}
+    contract = agreement(objective(rule, at_least="99.5%", exclusions=[exclusion]))
+    a, b = START + 10 * MINUTE, START + 20 * MINUTE
+    said = Fact(id="a", type="announcement", when=START - 80 * 60 * MINUTE, exclusion="maintenance", start=a, end=b)
+    found = judge(contract, period(10), [watched(), *minute(9, 0, 1)], [said]).objectives[0]
+    assert (found.estimate.n, found.estimate.value, found.excluded) == (2, Fraction(7, 10), ())
+
+
 # ── part of a period ────────────────────────────────────────────────────────────────────────────────────────────────
 BOTH = {"from": "first_request", "to": "last_request"}
 

@@ -1,4 +1,4 @@
-"""The product against a second, deliberately naive evaluation, on thousands of small random months."""
+"""The product against a second, deliberately naive evaluation, on ten thousand small random months."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from slaguard.evaluation.evaluate import evaluate
 from slaguard.evaluation.requirements import requirements
 from slaguard.evaluation.result import Evaluation, ObjectiveResult, VariantPart
 from slaguard.ledger.store import ColumnStore
-from slaguard.records import Adjudication, Coverage, Evidence, Incident, Record, Score
+from slaguard.records import Adjudication, Coverage, Evidence, Fact, Incident, Record, Score
 from slaguard.spec.model import Objective, Percentile
 from slaguard.terms import Reason, Source, Verdict
 from tests.evaluation import naive
 from tests.evaluation.months import RULES, Month, month
 from tests.evaluation.naive_verdict import Tally
+from tests.evaluation.term_months import FILTERS, TERM_RULES, term_month
 from tests.evaluation.unsettled import POINTS
 from tests.evaluation.world import answer, judge
 
-MONTHS = 600
+MONTHS = 4_000
+TERM_MONTHS = 6_000
 THROUGH_THE_STORE = 150
-UNREACHED = {Reason.LABELS_PENDING, Reason.READING_DEPENDENT}
-"""No rule waits for labels yet (an answer without a grade is a bound); no month here has readings."""
+TERMS = ("resources", "presence", "slow", "run_over", "outage_rounding", "align", "backoff", "repeats")
+UNREACHED = {Reason.LABELS_PENDING, Reason.READING_DEPENDENT, Reason.NEEDS_STATISTICS}
+"""No rule waits for labels yet (an answer without a grade is a bound); no month has readings, or compares two shares."""
 
 
 # ── the two answers, in the same words ──────────────────────────────────────────────────────────────────────────────
@@ -41,8 +44,11 @@ def known(at: Month) -> list[Record]:
 
 
 def by_the_product(at: Month) -> Evaluation:
-    facts = [f for f in at.facts if (f.when if f.recorded_at is None else f.recorded_at) <= at.as_of]
-    return judge(at.agreement, at.period, known(at), facts, at.as_of)
+    return judge(at.agreement, at.period, known(at), known_facts(at), at.as_of)
+
+
+def known_facts(at: Month) -> tuple[Fact, ...]:
+    return tuple(f for f in at.facts if f.recorded_at is None or f.recorded_at <= at.as_of)
 
 
 def by_hand(at: Month) -> list[naive.Finding]:
@@ -59,7 +65,8 @@ def of_result(result: ObjectiveResult) -> dict[str, Any]:
         "name": result.name, "scope": result.scope, "source": result.source, "verdict": result.verdict, "reason": result.reason,
         "provisional": result.provisional, "value": e.value, "n": e.n, "bad": e.bad, "coverage": result.coverage,
         "unknown": result.unknown, "design": result.design, "population": e.population, "dropped": result.dropped,
-        "unmeasured": result.unmeasured, "filtered": {f.filter: f.n for f in result.filtered}, "excluded": {(x.id, x.state): x.n for x in result.excluded if x.n > 0},
+        "unmeasured": result.unmeasured, "filtered": {f.filter: f.n for f in result.filtered},
+        "excluded": {(x.id, x.state): x.n for x in result.excluded if x.n > 0},
         "with": with_contested, "without": without, "ends": (e.low, e.high) if counted else None,
     }  # fmt: skip
 
@@ -118,69 +125,97 @@ def differences(at: Month, evaluation: Evaluation) -> list[str]:
     return out
 
 
-# ── five thousand months ────────────────────────────────────────────────────────────────────────────────────────────
+# ── ten thousand months ─────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass
 class Tried:
-    """What came of all months: where the two part, by seed, and how often each rule, verdict and reason was met."""
+    """What came of all months: where the two part, by seed, and how often each rule, verdict, reason and term was met."""
 
     apart: dict[int, list[str]] = field(default_factory=dict)
     met: Counter[Any] = field(default_factory=Counter)
+
+    def look(self, seed: int, at: Month) -> None:
+        evaluation = by_the_product(at)
+        if lines := differences(at, evaluation):
+            self.apart[seed] = lines
+        for result in evaluation.objectives:
+            met = (result.indicator, result.verdict, result.reason, result.source, result.estimate.method)
+            self.met.update([*met, (result.indicator, result.verdict)])
+            self.met.update(f.filter for f in result.filtered if f.n)
+        self.met.update(term for o in at.agreement.objectives for term in TERMS if getattr(o.indicator, term, None) is not None)
 
 
 @pytest.fixture(scope="module")
 def tried() -> Tried:
     out = Tried()
     for seed in range(MONTHS):
-        at = month(Random(seed))
-        evaluation = by_the_product(at)
-        if lines := differences(at, evaluation):
-            out.apart[seed] = lines
-        for result in evaluation.objectives:
-            met = (result.indicator, result.verdict, result.reason, result.source, result.estimate.method)
-            out.met.update([*met, (result.indicator, result.verdict)])
+        out.look(seed, month(Random(seed)))
     return out
 
 
-def test_the_product_agrees_with_the_naive_evaluation_on_five_thousand_months(tried: Tried) -> None:
+@pytest.fixture(scope="module")
+def tried_terms() -> Tried:
+    out = Tried()
+    for seed in range(TERM_MONTHS):
+        out.look(seed, term_month(Random(seed)))
+    return out
+
+
+def test_the_product_agrees_with_the_naive_evaluation_on_four_thousand_months(tried: Tried) -> None:
     assert tried.apart == {}
+
+
+def test_the_product_agrees_with_the_naive_evaluation_on_six_thousand_months_of_other_terms(tried_terms: Tried) -> None:
+    assert tried_terms.apart == {}
 
 
 def test_every_rule_verdict_and_reason_was_met(tried: Tried, record_property: Callable[[str, object], None]) -> None:
     for what, times in sorted(tried.met.items(), key=str):
         record_property(str(what), times)
     for rule in RULES:
-        assert tried.met[rule] >= 1000, rule
-        assert all(tried.met[rule, verdict] >= 50 for verdict in Verdict), rule
+        assert tried.met[rule] >= 700, rule
+        assert all(tried.met[rule, verdict] >= 40 for verdict in Verdict), rule
     for reason in set(Reason) - UNREACHED:
-        assert tried.met[reason] >= 30, reason
-    for other in (*Source, "count", "hypergeometric", "clopper-pearson"):
-        assert tried.met[other] >= 30, other
+        assert tried.met[reason] >= 20, reason
+    for other in (Source.TRAFFIC, Source.PROBE, "count", "hypergeometric", "clopper-pearson"):
+        assert tried.met[other] >= 20, other
+
+
+def test_every_rule_term_and_filter_was_met(tried_terms: Tried, record_property: Callable[[str, object], None]) -> None:
+    for what, times in sorted(tried_terms.met.items(), key=str):
+        record_property(str(what), times)
+    for rule in TERM_RULES:
+        assert tried_terms.met[rule] >= 500, rule
+        assert all(tried_terms.met[rule, verdict] >= 20 for verdict in (Verdict.BREACH, Verdict.COMPLIANT)), rule
+    for term in (*TERMS, *FILTERS):
+        assert tried_terms.met[term] >= 60, term
+    assert tried_terms.met[Source.INCIDENT] >= 1000
 
 
 @given(rng=st.randoms(use_true_random=False))
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_the_product_agrees_with_the_naive_evaluation_on_a_month_that_can_be_made_smaller(rng: Random) -> None:
-    at = month(rng)
+    at = rng.choice((month, term_month))(rng)
     assert differences(at, by_the_product(at)) == []
 
 
 # ── the same through the store ──────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("hundred", range(THROUGH_THE_STORE // 50))
-def test_the_store_gives_the_same_evidence_and_the_same_verdicts(hundred: int) -> None:
+@pytest.mark.parametrize("drawn", [month, term_month])
+def test_the_store_gives_the_same_evidence_and_the_same_verdicts(hundred: int, drawn: Callable[[Random], Month]) -> None:
     for seed in range(hundred * 50, hundred * 50 + 50):
-        at = month(Random(seed))
-        facts = tuple(f for f in at.facts if f.recorded_at is None or f.recorded_at <= at.as_of)
+        at = drawn(Random(seed))
+        facts = known_facts(at)
         demands = requirements(at.agreement, at.period, facts, at.as_of)
         with ColumnStore(memory_limit="200MB", threads=1) as store:
             store.add(at.records)
             store.add(at.facts)
             stored = store.answer(demands)
-        looped = answer(demands, known(at), facts)
-        assert stored.sha256() == in_full(looped).sha256(), seed
+        if not any(counts.each for counts in demands.counts):
+            assert stored.sha256() == in_full(answer(demands, known(at), facts)).sha256(), seed
         evaluation = evaluate(at.agreement, at.period, stored, at.as_of, spec_sha256="0" * 64)
         assert differences(at, evaluation) == [], seed
 
 
 def in_full(evidence: Evidence) -> Evidence:
-    """Return evidence that names every source, also one that nothing was watched of."""
-    return replace(evidence, coverage={s: evidence.coverage.get(s, ()) for s in Source})
+    """Return evidence that names every source that is watched, also one that nothing was watched of, and no other."""
+    return replace(evidence, coverage={s: evidence.coverage.get(s, ()) for s in Source if s is not Source.INCIDENT})

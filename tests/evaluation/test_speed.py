@@ -18,7 +18,7 @@ from slaguard.evaluation.result import ObjectiveResult
 from slaguard.records import NS, Observation, Record
 from slaguard.spec.indicators import MeanOfMinutes
 from slaguard.terms import Bound, BoundWord, Reason, Verdict
-from tests.evaluation.world import MINUTE, agreement, call, judge, objective, period, watched
+from tests.evaluation.world import MINUTE, START, agreement, call, judge, objective, period, watched
 
 SPEED = {"tokens": "output_tokens", "over": "generation", "more_than": "50"}
 P50 = {"rule": "interval_p50", "bin": "5m", "speed": SPEED, "min_requests": "1", "empty_bin": "leave_out"}
@@ -172,3 +172,18 @@ def test_a_mean_of_many_speeds_is_enclosed_and_equals_the_fractions(seed: int, w
     assert found.low <= exact <= found.high
     assert found.high - found.low <= Fraction(1, 10**11)
     assert not touching or found.low == exact
+
+
+# ── intervals as in every rule over them ────────────────────────────────────────────────────────────────────────────
+def test_an_interval_of_which_only_our_own_failures_are_known_is_open() -> None:
+    records: list[Record] = [spoken(0, 100, 1), call(5 * MINUTE, "unmeasured"), watched()]
+    result = judged({**P50, "empty_bin": "met"}, records, minutes=10)
+    assert (result.estimate.n, result.unknown, result.reason) == (1, 1, Reason.NOT_OBSERVABLE)
+
+
+def test_an_open_period_is_broken_once_no_good_interval_can_save_it() -> None:
+    rule, records = P50, [spoken(i * 5 * MINUTE, 1, 1) for i in range(4)]
+    contract = agreement(objective(rule, at_least="90%"))
+    for minutes, reason in ((60, Reason.ERROR_BUDGET_EXHAUSTED), (60 * 24, Reason.BREACHING_TO_DATE)):
+        found = judge(contract, period(minutes), [*records, watched()], as_of=START + 20 * MINUTE).objectives[0]
+        assert found.reason is reason

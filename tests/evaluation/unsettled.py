@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from slaguard.evaluation.result import ObjectiveResult
-from slaguard.spec.model import Effect, Objective
+from slaguard.spec.model import Effect, ErrorRateRuns, Objective
 from tests.evaluation.months import Month
 from tests.evaluation.naive import Finding
 from tests.evaluation.naive_verdict import Tally, fits_broken, fits_kept
@@ -54,8 +54,15 @@ def other_source(month: Month, objective: Objective, finding: Finding, result: O
     return result.source is not finding.source
 
 
+def only_around(month: Month, objective: Objective, finding: Finding, result: ObjectiveResult) -> bool:
+    """An exclusion that takes records beyond the period's edges alone can move a run across them, and is not told."""
+    rule = objective.indicator
+    return isinstance(rule, ErrorRateRuns) and rule.cross_period != "split" and result.without_exclusions is None
+
+
 POINTS: Final[dict[Excuse, frozenset[str]]] = {
     removal_to_come: frozenset({"without"}),
+    only_around: frozenset({"without"}),
     on_the_edge: JUDGED,
     other_source: JUDGED | FIGURES | {"source"},
 }

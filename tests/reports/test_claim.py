@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from slaguard.evaluation.result import DeadlinePart, Evaluation
+from slaguard.evaluation.result import DeadlinePart, Evaluation, ReadingPart, WarningPart
 from slaguard.reports import ClaimInputs, Note, ReportRefused
 from slaguard.reports.claim import render_claim
 from slaguard.terms import Reason, Verdict
@@ -378,3 +378,50 @@ def test_a_credit_that_does_not_add_up_is_refused(claims: Claims) -> None:
 
 def test_the_same_inputs_give_the_same_bytes(claims: Claims) -> None:
     assert render_claim(claims("mock_month"), FILES) == render_claim(claims("mock_month"), FILES)
+
+
+# Readings, unconfirmed terms, earlier periods
+
+
+def reading(name: str, credit: str, verdict: Verdict, claim: ClaimInputs) -> ReadingPart:
+    one = claim.evaluation.objectives[0]
+    return ReadingPart(
+        id=name, set={}, basis="the clause can be read so", verdict=verdict, reason=one.reason, sentence="",
+        estimate=one.estimate, credit=Decimal(credit),
+    )  # fmt: skip
+
+
+def test_a_claim_under_open_readings_tells_each_of_them_and_what_it_pays() -> None:
+    claim = mock_month()
+    parts = (reading("A", "1800.00", Verdict.BREACH, claim), reading("B", "0.00", Verdict.COMPLIANT, claim))
+    told = {"readings": parts, "reading": "B", "verdict": Verdict.INCONCLUSIVE, "reason": Reason.READING_DEPENDENT}
+    first = claim.evaluation.objectives[0].model_copy(update=told | {"sentence": "breach under A; not under B"})
+    owed = credit(claimable="0.00").model_copy(update={"upper": Decimal("1800.00")})
+    shown = render(amended(claim, objectives=(first, *claim.evaluation.objectives[1:]), credits=owed)).words
+    assert "breach under A; not under B" in shown
+    assert "Under A (the clause can be read so)" in shown
+    assert "would pay 1,800.00 EUR alone" in shown
+    assert "COMPLIANT, would pay nothing" in shown
+    assert "The figures here are those under B" in shown
+    assert "Credit claim" not in shown
+
+
+def test_terms_that_nobody_compared_with_their_source_are_told_before_any_figure() -> None:
+    claim = mock_month()
+    text = "vendors/acme@1 follows a text that nobody has compared with its source; compare it before you rely on this"
+    warning = WarningPart(code="W-SPEC-PRESET", path="use", text=text)
+    shown = render(amended(claim, warnings=(warning, *claim.evaluation.warnings))).words
+    assert shown.index("Not confirmed: Vendors/acme@1" if "Not confirmed: V" in shown else "Not confirmed: vendors/acme@1") < (
+        shown.index("promised measured")
+    )
+    assert "Not confirmed" not in render(claim).words
+
+
+def test_a_command_that_does_not_see_earlier_periods_is_not_said_to_give_all_the_figures() -> None:
+    claim = mock_month()
+    looks = claim.evaluation.inputs.model_copy(update={"history_sha256": "0" * 64})
+    shown = render(amended(claim, inputs=looks)).words
+    assert "repeats the evaluation of this period by itself" in shown
+    assert "amounts and rights that look back at earlier periods need the records of those" in shown
+    assert "very bytes" not in shown
+    assert "repeats the evaluation and gives the same figures" in render(claim).words

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from slaguard.evaluation.result import CreditsPart, DeadlinePart
+from slaguard.evaluation.result import CreditsPart, DeadlinePart, ReadingPart
 from slaguard.evaluation.snapshot import Snapshot, Standing, Telemetry, TrafficTelemetry, Which
 from slaguard.records import MINUTE, NS
 from slaguard.reports.words import NARROW
 from slaguard.server.page import Page, page, render_board
+from slaguard.server.rows import group
 from slaguard.server.worth import at_stake, claimable
 from slaguard.terms import Verdict
 from tests.server.world import NOW, PROBE, at, known, snapshot, with_telemetry
@@ -387,3 +388,24 @@ def test_an_open_period_without_a_record_or_a_probe_is_one_line_and_no_row_of_no
     )
     assert "nothing that counts is recorded, and no probe asks" in render_board(shown, LOADED, None, NOW)
     assert content(only(ACME, nothing)).sections[1].groups != (), "a probe asks: its rows fill"
+
+
+# Readings
+
+
+def test_a_promise_with_open_readings_shows_each_and_what_it_may_be_worth() -> None:
+    standing = next(s for s in snapshot().standings if s.evaluation.breached and s.evaluation.credits is not None)
+    one, owed = standing.evaluation.breached[0], standing.evaluation.credits
+    shared = {"set": {}, "basis": None, "reason": one.reason, "sentence": "", "estimate": one.estimate}
+    parts = tuple(
+        ReadingPart(id=name, verdict=verdict, credit=Decimal(amount), **shared)
+        for name, verdict, amount in (("A", Verdict.BREACH, "999999.00"), ("B", Verdict.BREACH, "1.00"))
+    )
+    read = one.model_copy(update={"readings": parts, "reading": "B"})
+    others = tuple(read if o is one else o for o in standing.evaluation.objectives)
+    changed = replace(standing, evaluation=standing.evaluation.model_copy(update={"objectives": others, "credits": owed}))
+    rows = group(changed, "", NOW, "r").rows
+    told = [plain(" ".join(row.sources)) for row in rows if row.sources and "under A" in row.sources[0]]
+    assert len(told) == 1
+    assert "BREACH, would pay 999,999.00" in told[0]
+    assert "the figures here are those under B" in told[0]

@@ -125,6 +125,13 @@ MONEY = [
         paying(DAILY + "{below: 99.5%, times: 3x}, {below: 99%, times: §1x}]}"),
     ),
     ("E-SPEC-TIER-ORDER", paying(DAILY + "{§above: 99.5%, times: 3x}]}")),
+    ("E-SPEC-TIER-TARGET", paying("{kind: extension, rows: [{below: §99.9%, days: 3}]}")),
+    ("E-SPEC-TIER-ORDER", paying("{kind: extension, rows: [{below: 99.5%, days: 3}, {below: 99%, days: §2}]}")),
+    ("E-SPEC-SCHEMA", paying("{kind: extension, per: 1h, days: 1}").replace("remedy: {", "§remedy: {")),
+    (
+        "E-SPEC-SCHEMA",
+        paying("{kind: extension, per: 1h, rows: [{below: 99.5%, days: 3}]}").replace("remedy: {", "§remedy: {"),
+    ),
     (
         "E-SPEC-UNMEASURABLE",
         paying("{kind: §pro_rata, times: 1x}")

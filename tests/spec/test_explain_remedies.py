@@ -29,6 +29,7 @@ POOL = {
     "over_allocation": "true",
 }  # fmt: skip
 STEPS = {"kind": "per_step", "of": "downtime", "step": "1h", "amount": "100.00 EUR", "partial": "floor"}
+DAYS = {"kind": "extension", "rows": [{"below": "99.5%", "days": "3"}, {"below": "99%", "days": "7"}]}
 LONGER = {"kind": "extension", "per": "1h", "days": "1", "partial": "ceil", "at_most": "5"}
 REMEDIES: dict[str, dict[str, Any]] = {
     "step_table": TABLE,
@@ -41,6 +42,7 @@ REMEDIES: dict[str, dict[str, Any]] = {
     "per_step": STEPS,
     "shortfall": {"kind": "per_step", "of": "shortfall", "step": "0.1%", "credit": "1%", "partial": "pro_rata"},
     "extension": LONGER,
+    "days": DAYS,
     "elect": {"kind": "elect", "options": [{"kind": "flat", "credit": "10%"}, {**LONGER, "id": "longer"}]},
 }
 RIGHTS = [
@@ -113,6 +115,8 @@ def test_a_remedy_is_read_back_as_a_person_would_say_it() -> None:
     assert "100.00 EUR for each 1 hour of downtime; a part of a step does not count." in said
     said = text(explain(with_remedy(LONGER)))
     assert "no money: the term becomes longer by 1 day for each 1 hour of downtime, at most 5 days for one period" in said
+    said = text(explain(with_remedy(DAYS)))
+    assert "no money: the term becomes longer, by the figure: below 99.5% 3 days; below 99% 7 days." in said
     said = text(explain(with_remedy(POOL)))
     assert "2% of the fee, 240.00 EUR: 40% of the 50% that availability has of what is at risk." in said
     said = text(explain(with_remedy(STEPS, chronic=RIGHTS)))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from slaguard.errors import ConfigError
+from slaguard.errors import SpecError
 from slaguard.spec.explain import sections
 from slaguard.spec.in_force import in_force
 from slaguard.spec.labels import Label, parse_period
@@ -417,12 +418,20 @@ OTHER_TERMS = [
 ]  # fmt: skip
 
 
-def with_deadline(**changed: str | None) -> str:
+CHRONIC = "chronic: [{id: r, clause: B 4, when: {objective: uptime, consecutive: 2}, undecided: skip, right: terminate}]\n"
+
+
+def with_deadline(*, chronic: str = CHRONIC, **changed: str | None) -> str:
     terms = {key: value for key, value in {**DEADLINE, **changed}.items() if value is not None}
     written = ", ".join(f"{key}: {value}" for key, value in terms.items())
     claim = f"claim: {{deadlines: [{{{written}}}], channel: x, forfeits: true}}\n"
-    text = SHORT.replace("  - claim/written@1: {days: 30}\n", "").replace("objectives:", f"{claim}objectives:")
+    text = SHORT.replace("  - claim/written@1: {days: 30}\n", "").replace("objectives:", f"{claim}{chronic}objectives:")
     return str(sections(load_text(text).agreement))
+
+
+def test_a_deadline_from_the_nth_failed_period_needs_a_right_that_says_which_it_is() -> None:
+    with pytest.raises(SpecError, match="no n"):
+        with_deadline(chronic="", anchor="nth_failed_period_end")
 
 
 def test_every_term_of_a_deadline_is_said_and_no_two_share_their_words() -> None:

@@ -55,7 +55,8 @@ def resolution(view: View, draft: Draft) -> Iterator[Problem]:
     else:
         return
     if any(one and not none for one, none in bounds):
-        text = f"with {max(rule.least, 1)} requests one failure makes an interval bad"
+        least = max(rule.least, 1)
+        text = f"with {least} request{'s' if least > 1 else ''} one failure makes an interval bad"
         mend = "if the clause allows it, ask for more requests in an interval before it is judged"
         yield view.problem("W-SPEC-BIN-RESOLUTION", text, mend, "indicator", "min_requests")
 

@@ -6,7 +6,7 @@ clause says what decides in a gap or an overlap, it is a warning.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final
@@ -15,7 +15,7 @@ from slaguard.errors import Problem
 from slaguard.spec.draft import Draft, View
 from slaguard.spec.lint.promise import is_floor, priced_word
 from slaguard.spec.model import Objective
-from slaguard.spec.remedies import Elect, Extension, PerStep, Points, ProRata, StepTable, UsageMultiple, option_name
+from slaguard.spec.remedies import EdgeRow, Elect, Extension, PerStep, Points, ProRata, StepTable, UsageMultiple, option_name
 from slaguard.spec.tables import BEYOND, Cut, breach_region, cuts, gaps, row_text
 from slaguard.terms import format_duration, format_percent
 
@@ -63,7 +63,9 @@ def _checked(view: View, remedy: Any, where: Location) -> Iterator[Problem]:
     if isinstance(remedy, StepTable):
         yield from _table(view, remedy, where)
     elif isinstance(remedy, UsageMultiple):
-        yield from _multiples(view, remedy, where)
+        yield from _edges(view, remedy.rows, "times", where)
+    elif isinstance(remedy, Extension) and remedy.rows:
+        yield from _edges(view, remedy.rows, "days", where)
     elif isinstance(remedy, ProRata | Extension) or (isinstance(remedy, PerStep) and remedy.of == "downtime"):
         yield from _of_time(view, remedy, where)
     if isinstance(remedy, PerStep):
@@ -85,10 +87,10 @@ def _step(view: View, remedy: PerStep, where: Location) -> Iterator[Problem]:
         yield view.problem("E-SPEC-UNIT", str(remedy.step), mend, *where, "step")
 
 
-def _multiples(view: View, remedy: UsageMultiple, where: Location) -> Iterator[Problem]:
-    """E-SPEC-TIER-*: a column of multiples has the edges of a ladder, and the same ways to be wrong."""
+def _edges(view: View, rows: Sequence[EdgeRow], worth: str, where: Location) -> Iterator[Problem]:
+    """E-SPEC-TIER-*: a column of multiples, or of days, has the edges of a ladder, and the same ways to be wrong."""
     floor, target = is_floor(view.objective), view.objective.priced_from
-    for i, row in enumerate(remedy.rows):
+    for i, row in enumerate(rows):
         key = "below" if row.below is not None else "above"
         if (key == "below") != floor:
             mend = f"a promise of this kind is broken {'below' if floor else 'above'} its target"
@@ -99,17 +101,17 @@ def _multiples(view: View, remedy: UsageMultiple, where: Location) -> Iterator[P
                 "E-SPEC-UNIT", str(row.edge), f"a row has the unit of the target, {target}", *where, "rows", i, key
             )
             return
-    if remedy.rows[0].edge != target:
+    if rows[0].edge != target:
         key = "below" if floor else "above"
         mend = f"the first row starts at the target: {key} {target}"
-        yield view.problem("E-SPEC-TIER-TARGET", str(remedy.rows[0].edge), mend, *where, "rows", 0, key)
-    for i, (first, second) in enumerate(pairwise(remedy.rows), start=1):
+        yield view.problem("E-SPEC-TIER-TARGET", str(rows[0].edge), mend, *where, "rows", 0, key)
+    for i, (first, second) in enumerate(pairwise(rows), start=1):
         if (second.edge.value >= first.edge.value) if floor else (second.edge.value <= first.edge.value):
             mend = "write the rows in order, away from the target, each edge once"
             yield view.problem("E-SPEC-TIER-ORDER", f"{second.edge} after {first.edge}", mend, *where, "rows", i)
-        elif second.times < first.times:
+        elif getattr(second, worth) < getattr(first, worth):
             yield view.problem(
-                "E-SPEC-TIER-ORDER", "fewer times", "a worse figure does not earn less", *where, "rows", i, "times"
+                "E-SPEC-TIER-ORDER", f"fewer {worth}", "a worse figure does not earn less", *where, "rows", i, worth
             )
 
 

@@ -97,6 +97,9 @@ def _anchored(draft: Draft, term: Deadline, i: int) -> Iterator[Problem]:
     if term.start_day is None and (term.unit == "billing_cycles" or term.anchor == "billing_month_end"):
         mend = "say on which day of the month a bill begins: start_day: 1"
         yield draft.problem("E-SPEC-ANCHOR", "a billing cycle without its start day", mend, *where, "unit")
+    if term.anchor == "nth_failed_period_end" and "chronic" in draft.has and not draft.agreement.chronic:
+        mend = "say in `chronic` which period is the n-th: when: {objective: …, bad: 3, of: 12}"
+        yield draft.problem("E-SPEC-ANCHOR", "a period that fails for the n-th time, and no n", mend, *where, "anchor")
     if term.unit == "hours" and term.roll in {"next_business_day", "previous"}:
         yield draft.problem("E-SPEC-ANCHOR", "hours that roll", "hours are exact: leave roll out", *where, "roll")
 
