@@ -81,12 +81,19 @@ def evaluate(
         warnings=warnings(agreement, period, evidence, shown),
         in_kind=in_kind_parts(agreement, period, shown, books),
     )
-    judged = (*books.history, found)
+    return found.model_copy(update=_from_results(agreement, period, evidence, as_of, shown, (*books.history, found)))
+
+
+def _from_results(
+    agreement: Agreement, period: ResolvedPeriod, evidence: Evidence, as_of: int, shown: tuple[Row, ...],
+    judged: tuple[Evaluation, ...],
+) -> dict[str, object]:  # fmt: skip
+    """Return what rests on the results themselves: deadlines, which may count from a failed period's end, and rights."""
     known = found_in(agreement, evidence, shown, failed_ends(agreement, judged) if period.own else ())
     later: dict[str, object] = {"deadlines": read_deadlines(agreement, period, evidence.facts, as_of, known)}
     if agreement.chronic and period.own:
         later["rights"] = rights(agreement, judged, evidence.facts, as_of)
-    return found.model_copy(update=later)
+    return later
 
 
 def _history_sha256(history: Sequence[Evaluation]) -> str | None:
