@@ -119,13 +119,6 @@ SEEN: Final = (
     ),
     measured("What share was measured, and what was promised?", "ratio", "percentunit", AGREEMENT, "{{objective}} {{scope}}"),
     measured("What time was measured, and what was promised?", "seconds", "s", AGREEMENT, "{{objective}} {{scope}}"),
-    measured(
-        "What speed was measured, and what was promised?",
-        "tokens_per_second",
-        "suffix: tok/s",
-        AGREEMENT,
-        "{{objective}} {{scope}}",
-    ),
     Panel(
         kind="timeseries",
         title="How many events were decided an hour?",

@@ -58,7 +58,7 @@ PROMISES: Final = Panel(
         Query(f"{_NOW} (slaguard_objective_to_date_breaching{{{AGREEMENT}}})", now=True, format="table"),
         *(
             Query(f"{_NOW} (slaguard_objective_{figure}_{unit}{{{AGREEMENT}}})", now=True, format="table")
-            for unit in ("ratio", "seconds", "tokens_per_second")
+            for unit in ("ratio", "seconds")
             for figure in ("measurement", "target", "measurement_low", "measurement_high")
         ),
     ),
@@ -79,10 +79,6 @@ PROMISES: Final = Panel(
         Column("I", "target (time)", "s"),
         Column("J", "low (time)", "s"),
         Column("K", "high (time)", "s"),
-        Column("L", "measured (speed)", "suffix: tok/s"),
-        Column("M", "target (speed)", "suffix: tok/s"),
-        Column("N", "low (speed)", "suffix: tok/s"),
-        Column("O", "high (speed)", "suffix: tok/s"),
     ),
 )
 
@@ -166,9 +162,6 @@ WORTH: Final = (
 WORSE: Final = (
     measured("Are the measured shares getting worse?", "ratio", "percentunit", AGREEMENT, "{{sla}} {{objective}}"),
     measured("Are the measured times getting worse?", "seconds", "s", AGREEMENT, "{{sla}} {{objective}}"),
-    measured(
-        "Are the measured speeds getting worse?", "tokens_per_second", "suffix: tok/s", AGREEMENT, "{{sla}} {{objective}}"
-    ),
     Panel(
         kind="timeseries",
         title="How much failure is still allowed?",

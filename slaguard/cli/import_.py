@@ -53,7 +53,8 @@ def import_(  # noqa: PLR0913, PLR0917 - the verb's options
 ) -> None:
     """Import logs into a ledger. Imported twice, a record counts once.
 
-    Mappings that ship: halueval, litellm, llmdrift-leetcode, llmdrift-prime, llmperf, nginx, nginx-msec.
+    Mappings that ship: halueval, litellm, llmdrift-leetcode, llmdrift-prime, llmperf, nginx, nginx-msec,
+    refchecker.
 
     Example: slaguard import calls.csv.gz --mapping auto --ledger ledger --covers 2026-10-01T00:00:00Z/2026-11-01T00:00:00Z
     """

@@ -142,8 +142,10 @@ def _text(done: Sequence[Simulated], seen: Mapping[Outcome, int], period: str, n
             name = one.name if len(one.evaluation.objectives) == 1 else f"{one.name} {row.result.name}"
             shown = f" The figure is that of {row.result.reading}." if row.result.reading else ""
             lines += _wrapped(f"{name}: {row.rule}; {row.failures}. {row.result.sentence}.{shown}", width, "  ")
-    lines += [""] * bool(notes)
+    missing = [(one.name, text) for one in done if one.evaluation.credits for text in one.evaluation.credits.missing]
+    lines += [""] * bool(notes or missing)
     lines += [line for note in notes for line in _wrapped(f"note: {note}", width, "  ")]
+    lines += [line for name, text in missing for line in _wrapped(f"note: {name}: {text}", width, "  ")]
     for one in done:
         for label in one.unconfirmed:
             text = f"{label} follows a text that nobody has compared with its source: confirm it before you rely on it"

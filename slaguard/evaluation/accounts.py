@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from slaguard.errors import ConfigError
 from slaguard.evaluation.caps import Earlier, Past, counted_over
-from slaguard.evaluation.fees import EVERYTHING, Account
+from slaguard.evaluation.fees import EVERYTHING, Account, fee_parts, has_usage
 from slaguard.evaluation.result import Evaluation
-from slaguard.records import Fact
+from slaguard.records import Fact, escape
 from slaguard.spec.calendar import PeriodUnit, SpelledPeriod
 from slaguard.spec.labels import Label, parse_period, shift_months
 from slaguard.spec.model import Agreement
 from slaguard.spec.period import ResolvedPeriod, Span
-from slaguard.spec.remedies import Elect, UsageMultiple
+from slaguard.spec.remedies import Elect, Points, UsageMultiple, option_name
 from slaguard.spec.rights import CapSpan
 from slaguard.spec.zones import local_day, midnight, zone
 from slaguard.terms import Verdict, parse_money, parse_percent
@@ -71,7 +71,7 @@ def account_of(agreement: Agreement, period: ResolvedPeriod, facts: Iterable[Fac
         cash=of("invoice", amount),
         usage=of("usage", amount),
         usage_days=of("usage_days", _count),
-        affected=of("affected_users", parse_percent),
+        affected=of("affected_users", _share),
         elections=of("election", str),
         days=max(1, len(period.days)),
         share=period.fee_share,
@@ -85,6 +85,13 @@ def _read(text: str, read: Callable[[str], Any]) -> Any:
         return None
 
 
+def _share(text: str) -> Fraction:
+    read = parse_percent(text)
+    if read > 1:
+        raise ValueError("more users than there are")
+    return read
+
+
 def _count(text: str) -> int:
     if text.isascii() and text.isdigit() and 0 < int(text) < 10**6:
         return int(text)
@@ -95,25 +102,42 @@ def _count(text: str) -> int:
 def past_of(agreement: Agreement, period: ResolvedPeriod, facts: Iterable[Fact], history: Sequence[Evaluation]) -> Past:
     """Return what earlier periods paid: what was stated (`credit_paid`), else what their Evaluations claim."""
     found: dict[str, Earlier] = {}
+    unread: list[str] = []
     for one in history:
         if one.period.own and one.period.closed and one.period.end <= period.start:
-            found[one.period.label] = _earlier(one)
+            found[one.period.label] = _earlier(agreement, one)
     for fact in sorted((f for f in facts if f.type == "credit_paid"), key=lambda f: (f.when, f.id)):
         stated = _stated(agreement, period, fact, found)
+        if stated is None:
+            unread.append(_uncounted(agreement, fact))
         if stated is not None and stated.end <= period.start:
             parts = [label for label in found if label.startswith(f"{stated.label}.")]
             for label in parts:  # stated of the whole period, and so of its parts
                 del found[label]
             found[stated.label] = stated
-    return Past(tuple(sorted(found.values(), key=lambda e: e.start)), since(agreement, period))
+    return Past(tuple(sorted(found.values(), key=lambda e: e.start)), since(agreement, period), tuple(unread))
 
 
-def _earlier(one: Evaluation) -> Earlier:
+def _uncounted(agreement: Agreement, fact: Fact) -> str:
+    fee = "" if agreement.fee is None else f" in {agreement.fee.amount.currency}"
+    what = f"credit_paid {escape(fact.value or '')} for {escape(fact.period or 'no period')}"
+    return f"{what} is not counted: state an amount{fee} and a period"
+
+
+def _earlier(agreement: Agreement, one: Evaluation) -> Earlier:
     part = one.credits
     lines = {} if part is None else {(line.objective, line.scope): Fraction(line.amount) for line in part.lines}
     points = None if part is None else sum(line.points or 0 for line in part.lines)
     total = Fraction(0) if part is None else Fraction(part.claimable)
-    return Earlier(one.period.label, one.period.start, one.period.end, total, lines, points)
+    return Earlier(
+        one.period.label, one.period.start, one.period.end, total, lines, points, open_points=_open_points(agreement, one)
+    )
+
+
+def _open_points(agreement: Agreement, one: Evaluation) -> int:
+    """Return the points that promises which are not decided may still earn in an earlier period."""
+    worth = {o.name: o.remedy.points for o in agreement.objectives if isinstance(o.remedy, Points)}
+    return sum(worth.get(result.name, 0) for result in one.objectives if result.verdict in _UNDECIDED)
 
 
 def _stated(agreement: Agreement, period: ResolvedPeriod, fact: Fact, known: Mapping[str, Earlier]) -> Earlier | None:
@@ -172,7 +196,14 @@ def unknown(
     agreement: Agreement, period: ResolvedPeriod, account: Account, past: Past, history: Sequence[Evaluation]
 ) -> tuple[str, ...]:
     """Return what the credit depends on and is not known, a sentence each."""
-    return (*_unstated(agreement, account), *_holes(agreement, period, past), *_open(agreement, past, history))
+    return (
+        *_unstated(agreement, account),
+        *past.unread,
+        *_unnamed(agreement, account),
+        *_holes(agreement, period, past),
+        *_unknown_points(agreement, period, past),
+        *_open(agreement, past, history),
+    )
 
 
 def _unstated(agreement: Agreement, account: Account) -> Iterator[str]:
@@ -181,14 +212,38 @@ def _unstated(agreement: Agreement, account: Account) -> Iterator[str]:
         yield "what was paid for this period is not recorded, so no amount is known (record the invoice with its value)"
     if fee is not None and fee.base == "affected_users" and not account.affected:
         yield "the share of users that were affected is not recorded, so no amount is known (record affected_users)"
-    multiples = [o for o in agreement.objectives for r in _remedies(o.remedy) if isinstance(r, UsageMultiple)]
-    if multiples and not account.usage:
+    rows = [(o, scope) for o in agreement.objectives if o.is_priced for scope in o.service or ()]
+    if fee is not None and fee.base in {"service", "region"}:
+        for name in dict.fromkeys(n for _, scope in rows for n in fee_parts(agreement, scope)[1]):
+            yield f"the part of the fee for {name} is not stated, so no amount is known (write it in fee.amounts)"
+    multiples = [
+        (o.name, scope)
+        for o in agreement.objectives
+        for r in _remedies(o.remedy)
+        if isinstance(r, UsageMultiple)
+        for scope in o.service or (EVERYTHING,)
+    ]
+    if not all(has_usage(scope, name, account) for name, scope in multiples):
         yield "the usage of this period is not recorded; the fee stands for it (record usage with its value)"
     daily = [
         o for o in agreement.objectives for r in _remedies(o.remedy) if isinstance(r, UsageMultiple) and r.days == "with_use"
     ]
     if daily and not account.usage_days:
         yield "on how many days there was use is not recorded; all days stand for them, the least there can be"
+
+
+def _unnamed(agreement: Agreement, account: Account) -> Iterator[str]:
+    """Name choices that are no option of the promise they are about."""
+    for one in agreement.objectives:
+        chosen = account.elections.get(one.name)
+        names = [option_name(option) for option in one.remedy.options] if isinstance(one.remedy, Elect) else []
+        if chosen is not None and chosen not in names:
+            known = f"its options are {', '.join(names)}" if names else "it has no options"
+            yield f"the election {escape(chosen)} for {one.name} names no option and is not counted: {known}"
+    known_names = {EVERYTHING, *(one.name for one in agreement.objectives)}
+    for name in account.elections:
+        if name not in known_names:
+            yield f"an election for {escape(name)} is not counted: no promise has that name"
 
 
 def _remedies(remedy: Any) -> tuple[Any, ...]:
@@ -206,6 +261,18 @@ def _holes(agreement: Agreement, period: ResolvedPeriod, past: Past) -> Iterator
         spans = [(one.start, one.end) for one in past.earlier]
         for start, end in holes(agreement, period, past.since[span], spans):
             yield _hole(span, local_day(start, where), local_day(end - 1, where))
+
+
+def _unknown_points(agreement: Agreement, period: ResolvedPeriod, past: Past) -> Iterator[str]:
+    """Name the last earlier period, where the mean of points looks back at it and its points are not known."""
+    before = 0 if agreement.points_table is None else agreement.points_table.average_with_previous
+    known = [e for e in past.earlier[-before:] if e.points is not None] if before else []
+    starts = midnight(agreement.effective, zone(agreement.time_zone)) < period.start
+    if starts and len(known) < before and any(holes(agreement, period, 0, [(e.start, e.end) for e in known])):
+        yield (
+            f"the points of {before - len(known)} of the {before} earlier periods in the mean are not known, and the mean is "
+            "over the others (keep those periods in the same ledger)"
+        )
 
 
 def holes(agreement: Agreement, period: ResolvedPeriod, start: int, known: Iterable[Span]) -> Iterator[Span]:

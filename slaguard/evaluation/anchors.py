@@ -139,7 +139,7 @@ def _starts(
 
 def _ends(deadline: Deadline, period: ResolvedPeriod, outages: Iterable[_Outage], where: ZoneInfo) -> list[Anchor]:
     del deadline, period, where
-    return [Anchor(o.end, f"{o.words} ended", is_end=True) for o in outages if o.end is not None]
+    return [Anchor(o.end, f"{o.words} ended") for o in outages if o.end is not None]
 
 
 def _eligible(deadline: Deadline, period: ResolvedPeriod, outages: Iterable[_Outage], where: ZoneInfo) -> list[Anchor]:

@@ -36,6 +36,8 @@ class Earlier:
     total: Fraction
     lines: Mapping[tuple[str, str], Fraction] = field(default_factory=dict)
     points: int | None = None
+    open_points: int = 0
+    """Points that promises not decided yet may still earn."""
     stated: bool = False
     """Whether somebody recorded what was paid, so that it is known however the period was judged."""
 
@@ -49,6 +51,8 @@ class Past:
 
     earlier: tuple[Earlier, ...] = ()
     since: Mapping[CapSpan, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    """Payments that were recorded and cannot be counted, a sentence each."""
 
     def paid(self, span: CapSpan, objective: str | None, scope: str | None) -> Fraction:
         """Return what was paid in a span before this period: of a promise, of a service, or in all (both None)."""
@@ -79,9 +83,15 @@ class Line(Protocol):
     def remedy(self) -> Priced | None:
         """What it is worth."""
 
+    @property
+    def outages(self) -> tuple[Fraction, ...]:
+        """The part of each outage in its amount; none: what it pays is for one event."""
 
-def ceilings(agreement: Agreement, lines: Sequence[Line], account: Account, past: Past) -> list[Ceiling]:
-    """Return every limit on the lines, in the order in which they act.
+
+def ceilings(
+    agreement: Agreement, lines: Sequence[Line], amounts: Sequence[Fraction], account: Account, past: Past
+) -> list[Ceiling]:
+    """Return every limit on the lines, whose exact amounts are given, in the order in which they act.
 
     Raises:
         ValueError: an amount is in another currency than the fee, or no fee is stated for a cap's span.
@@ -93,8 +103,15 @@ def ceilings(agreement: Agreement, lines: Sequence[Line], account: Account, past
             amount = _amount(agreement, cap, objective, scope, account)
             if (span := counted_over(agreement, cap, past)) is not None:
                 amount = max(Fraction(0), amount - past.paid(span, objective, scope))
+            if cap.per is CapSpan.EVENT:
+                amount = sum((_of_events(lines[i], amounts[i], amount) for i in group), Fraction(0))
             found.append(Ceiling(group, amount))
     return found
+
+
+def _of_events(line: Line, owed: Fraction, most: Fraction) -> Fraction:
+    """Return the most that the events of one line pay: each outage its part of the amount, within the cap."""
+    return sum((min(most, owed * part) for part in line.outages), Fraction(0)) if line.outages else most
 
 
 def counted_over(agreement: Agreement, cap: CreditCap, past: Past) -> CapSpan | None:
@@ -129,7 +146,7 @@ def _order(cap: CreditCap) -> tuple[int, int]:
 
 def _groups(cap: CreditCap, lines: Sequence[Line]) -> list[tuple[frozenset[int], str | None, str | None]]:
     """Return which lines a cap limits together, and of which promise or service they are."""
-    if cap.per is CapSpan.EVENT:  # one event pays for one line
+    if cap.per is CapSpan.EVENT:  # events of a line: see _of_events
         return [(frozenset({i}), line.objective, line.scope) for i, line in enumerate(lines)]
     if cap.scope == "objective":
         names = dict.fromkeys(line.objective for line in lines)

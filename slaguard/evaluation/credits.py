@@ -36,6 +36,7 @@ class PricedRow:
 
     Either `steps` (the ladder of credits, R1) or `remedy` says what it is worth. Rows with the same `event` pay once, the
     highest of them; a row without an event is an event of its own. `length_ms` is the time whose share the figure is.
+    `outages` are the parts of its outages in all downtime, where it is downtime that pays.
     """
 
     objective: str
@@ -45,6 +46,7 @@ class PricedRow:
     event: str | None = None
     remedy: Priced | None = None
     length_ms: Fraction | None = None
+    outages: tuple[Fraction, ...] = ()
 
     def step_at(self, value: Fraction) -> Step | None:
         """Return the step of the ladder (R1) that holds a value; None where the promise is kept.
@@ -174,11 +176,12 @@ def settle(
     if agreement.fee is None:
         raise ValueError("credits are shares of a fee, and none is stated")
     shares = [_share(agreement, row, value, account, high=high) for row, value in values.items()]
-    shares += _points_line(agreement, shares, account, past)
+    shares += _points_line(agreement, shares, account, past, high=high)
     shares = _within_events(shares)
     shares = _across(shares, agreement, account, high=high)
-    limits = ceilings(agreement, [s.row for s in shares], account, past)
-    kept, touched = cut([s.exact for s in shares], limits)
+    amounts = [s.exact for s in shares]
+    limits = ceilings(agreement, [s.row for s in shares], amounts, account, past)
+    kept, touched = cut(amounts, limits)
     smallest, base = agreement.fee.minimum_payout, base_of(agreement, EVERYTHING, EVERYTHING, account)
     if smallest is not None and sum(kept, Fraction(0)) <= same_currency(smallest, base.shown):
         shares = [s.left_out(f"a credit is paid only when it is more than {money(smallest)}") for s in shares]
@@ -272,23 +275,30 @@ def _ladder(row: PricedRow, step: Step, base: Base) -> Price:
 
 
 # ── several rows ────────────────────────────────────────────────────────────────────────────────────────────────────
-def _points_line(agreement: Agreement, shares: Sequence[_Share], account: Account, past: Past) -> list[_Share]:
-    """Return the one line that the points of all broken promises make (R4); none where no promise pays points."""
+def _points_line(
+    agreement: Agreement, shares: Sequence[_Share], account: Account, past: Past, *, high: bool
+) -> list[_Share]:  # fmt: skip
+    """Return the one line that the points of all broken promises make (R4); none where no promise pays points.
+
+    The mean is over the periods there are: one whose points nobody knows is in no mean. Of a promise that is not decided
+    the points count only in the most there can be (`high`).
+    """
     table = agreement.points_table
     rows = [s for s in shares if isinstance(s.row.remedy, Points)]
     if table is None or not rows:
         return []
     before = table.average_with_previous
-    last = [e.points for e in past.earlier[len(past.earlier) - before :]] if before else []
+    last = [e for e in past.earlier[-before:] if e.points is not None] if before else []
     points = sum(s.priced.points for s in rows if s.priced is not None)
-    mean = Fraction(points + sum(p for p in last if p is not None), before + 1)
+    earlier = sum((e.points or 0) + (e.open_points if high else 0) for e in last)
+    mean = Fraction(points + earlier, len(last) + 1)
     row = PricedRow(POINTS, EVERYTHING, rows[0].row.bound, ())
     base = base_of(agreement, EVERYTHING, EVERYTHING, account)
     reached = [r for r in table.rows if r.first <= mean]
     if not reached:
         return [_Share(row, None, Fraction(0), "too few points for a credit", base)]
     share = reached[-1].credit
-    words = f"{format_percent(share)} of {money(base.shown)} for {_points_text(points, mean, before)}"
+    words = f"{format_percent(share)} of {money(base.shown)} for {_points_text(points, mean, len(last))}"
     worth = Price(base.exact * share, base.exact * share, words, step=f"from {reached[-1].first} points", percent=share)
     return [_Share(row, worth, worth.low, None, base)]
 

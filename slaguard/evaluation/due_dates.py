@@ -1,7 +1,7 @@
 """From an anchor to the end of a last day: hours, days, business days, months and billing cycles (`contracts.md` §6).
 
-A day ends at 24:00 local time. The anchor's day is day 0; an anchor that is the end of something (a period, an outage, a
-month) lies on the last day inside it.
+A day ends at 24:00 local time. The anchor's day is day 0; an anchor that is the end of a period or a month lies on the last
+day inside it, and an incident that ends at midnight ends on the day that begins there.
 """
 
 from __future__ import annotations

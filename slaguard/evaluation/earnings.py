@@ -21,8 +21,9 @@ from slaguard.spec.model import Agreement
 from slaguard.spec.period import ResolvedPeriod
 from slaguard.spec.rights import CapSpan, EarnBack
 from slaguard.spec.zones import DAY, local_day, zone
-from slaguard.terms import format_duration, format_percent
+from slaguard.terms import Verdict, format_duration, format_percent
 
+_UNDECIDED = frozenset({Verdict.INCONCLUSIVE, Verdict.INSUFFICIENT})
 _EXACT = Fraction(1, 10**6)
 
 
@@ -36,6 +37,10 @@ class Measured(Protocol):
     @property
     def measured(self) -> Mapping[str, Measurement]:
         """The figure in each variant of the exclusions."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the row."""
 
 
 def earned_back(
@@ -84,22 +89,32 @@ def _for(
     within = [(one.period.start, one.period.end) for one in history]
     if not paid or agreement.fee is None or any(holes(agreement, period, start, within)):
         return
-    figures = [f for one in history if start <= one.period.start < period.start for f in _figures(one, term.objective)]
+    year = [one for one in history if start <= one.period.start < period.start]
+    verdicts = [result.verdict for one in year for result in one.objectives if result.name == term.objective]
+    verdicts += [row.verdict for row in rows if row.question.objective.name == term.objective]
+    if not _UNDECIDED.isdisjoint(verdicts):
+        return
+    figures = [f for one in year for f in _figures(one, term.objective)]
     m = [r.measured["accepted"] for r in rows if r.question.objective.name == term.objective]
     figures += [(one.value, one.n, one.bad) for one in m]
     average = _average(term, figures)
-    limit = term.above or term.below
-    if average is None or limit is None:
-        return
-    if average > limit.value if term.above is not None else average < limit.value:
+    word, limit = term.level
+    if average is not None and _earned(word, average, limit.value):
         currency = agreement.fee.amount.currency
         back = as_money(whole_units(paid, currency, agreement.fee.rounding or "half_up"), currency)
-        side = "more than" if term.above is not None else "less than"
+        side = {"at_least": "at least", "above": "more than", "below": "less than"}[word]
         text = (
             f"over the year {term.objective} is {_shown(average, limit.unit)}, {side} {limit}: "
             f"the vendor may take back the {money(back)} credited for it"
         )
         yield EarnBackPart(objective=term.objective, amount=back.amount, sentence=text)
+
+
+def _earned(word: str, average: Fraction, limit: Fraction) -> bool:
+    """Tell whether a year turned out well enough; `at_least` includes the level itself."""
+    if word == "at_least":
+        return average >= limit
+    return average > limit if word == "above" else average < limit
 
 
 def _figures(one: Evaluation, objective: str) -> Iterator[tuple[Fraction | None, int, Fraction]]:
@@ -117,7 +132,7 @@ def _average(term: EarnBack, figures: Sequence[tuple[Fraction | None, int, Fract
         return sum((value for value, _, _ in known), Fraction(0)) / len(known)
     n = sum(n for _, n, _ in known)
     share = sum((bad for _, _, bad in known), Fraction(0)) / n if n else Fraction(0)
-    return 1 - share if term.above is not None else share
+    return share if term.below is not None else 1 - share
 
 
 def _shown(value: Fraction, unit: str) -> str:

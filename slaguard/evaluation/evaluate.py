@@ -18,6 +18,7 @@ from slaguard.evaluation.readings import answer, read_credits, read_deadlines, r
 from slaguard.evaluation.requirements import asked
 from slaguard.evaluation.result import METHOD_VERSION, AgreementPart, Evaluation, Inputs, PeriodPart
 from slaguard.evaluation.rights import failed_ends, rights
+from slaguard.evaluation.rows import Row
 from slaguard.records import Evidence
 from slaguard.spec.in_force import in_force
 from slaguard.spec.model import Agreement

@@ -96,6 +96,8 @@ def base_of(agreement: Agreement, scope: str, objective: str, account: Account) 
         raise ValueError("credits are shares of a fee, and none is stated")
     whole, currency = exact_fee(fee, agreement.period) * account.share, fee.amount.currency
     match fee.base:
+        case "service" | "region" if scope != EVERYTHING and (unstated := fee_parts(agreement, scope)[1]):
+            return Base(Fraction(0), currency, f"the part of the fee for {', '.join(unstated)}")
         case "service" | "region" | "unit_purchase":
             return Base(_part(agreement, fee, scope, whole), currency)
         case "cash_paid":
@@ -109,18 +111,29 @@ def base_of(agreement: Agreement, scope: str, objective: str, account: Account) 
 
 
 def _part(agreement: Agreement, fee: Fee, scope: str, whole: Fraction) -> Fraction:
-    """Return the part of the fee that a service has, or the regions it is in; the whole where no part is stated."""
+    """Return the part of the fee that a scope has; the whole for everything, and where a purchase states no part."""
     amounts, times = fee.amounts or {}, whole / Fraction(fee.amount.amount) if fee.amount.amount else Fraction(0)
-    names = [scope]
-    if fee.base == "region":
-        names = [region for one in agreement.services if one.id == scope for region in one.regions or ()]
-    found = [Fraction(amounts[name].amount) * times for name in names if name in amounts]
+    found = [Fraction(amounts[name].amount) * times for name in fee_parts(agreement, scope)[0]]
     return sum(found, Fraction(0)) if found else whole
+
+
+def fee_parts(agreement: Agreement, scope: str) -> tuple[list[str], list[str]]:
+    """Return the parts of the fee that a scope's credits are shares of (its regions, or itself): stated ones, and others."""
+    fee, names = agreement.fee, [scope]
+    if fee is not None and fee.base == "region":
+        names = [region for one in agreement.services if one.id == scope for region in one.regions or ()] or [scope]
+    amounts = {} if fee is None else fee.amounts or {}
+    return [name for name in names if name in amounts], [name for name in names if name not in amounts]
 
 
 def _about(stated: Mapping[str, Fraction], objective: str, scope: str) -> Fraction | None:
     """Return what is stated of a promise, else of its scope, else of everything."""
     return next((stated[name] for name in (objective, scope, EVERYTHING) if name in stated), None)
+
+
+def has_usage(scope: str, objective: str, account: Account) -> bool:
+    """Tell whether somebody recorded the consumption that a promise in one scope is priced on."""
+    return _about(account.usage, objective, scope) is not None
 
 
 def usage_of(agreement: Agreement, scope: str, objective: str, account: Account) -> Fraction:

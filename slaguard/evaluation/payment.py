@@ -26,12 +26,12 @@ from slaguard.evaluation.owed import money_part
 from slaguard.evaluation.remedies import Ground, price_of
 from slaguard.evaluation.requirements import Question
 from slaguard.evaluation.result import CreditsPart, DeadlinePart, InKindPart
-from slaguard.records import Fact
+from slaguard.records import NS_PER_MS, Fact
 from slaguard.spec.explain_words import money
-from slaguard.spec.model import Agreement, BinRule
+from slaguard.spec.model import Agreement, BinRule, MeanOfIntervals
 from slaguard.spec.period import ResolvedPeriod
-from slaguard.spec.remedies import Elect, Extension, NoRemedy
-from slaguard.terms import Money, Verdict
+from slaguard.spec.remedies import Elect, Extension, NoRemedy, PerStep, ProRata
+from slaguard.terms import Money, Reason, Verdict
 
 NO_CURRENCY: Final = "XXX"
 """The code that ISO 4217 keeps for no currency."""
@@ -66,8 +66,9 @@ Figures = tuple[Fraction | None, Fraction | None, Fraction | None]
 
 
 def credits_part(
-    agreement: Agreement, period: ResolvedPeriod, rows: Sequence[Answered], *, closed: bool, books: Books = NO_BOOKS
-) -> CreditsPart | None:
+    agreement: Agreement, period: ResolvedPeriod, rows: Sequence[Answered], *, closed: bool, books: Books = NO_BOOKS,
+    is_priced: bool = False,
+) -> CreditsPart | None:  # fmt: skip
     """Return what is owed; None where the Agreement prices nothing.
 
     A look at another span than the period owes nothing, and nothing is claimed of a period that is not over.
@@ -78,13 +79,14 @@ def credits_part(
         rows: the answered rows, in the Agreement's order.
         closed: whether the period is over.
         books: Facts and earlier Evaluations.
+        is_priced: whether another reading pays: then these rows owe nothing, which is an amount.
 
     """
     found = [r for r in rows if r.question.objective.is_priced]
-    if agreement.fee is None or not found:
+    if agreement.fee is None or not (found or is_priced):
         return None
     events = events_of(agreement, found)
-    priced = {_priced(r, events[i]): _figures(r) if period.own else (None, None, None) for i, r in enumerate(found)}
+    priced = {_priced(r, period, events[i]): _figures(r) if period.own else (None, None, None) for i, r in enumerate(found)}
     account, past = books.account(agreement, period), books.past(agreement, period)
     owed = price(
         agreement,
@@ -112,22 +114,41 @@ def _unchosen(agreement: Agreement, owed: Credits, account: Account) -> Iterator
     yield f"which one you choose is not recorded: {each} (record election with the promise as its value)"
 
 
-def _priced(row: Answered, event: str | None = None) -> PricedRow:
+def _priced(row: Answered, period: ResolvedPeriod, event: str | None = None) -> PricedRow:
     objective = row.question.objective
     remedy = None if isinstance(objective.remedy, NoRemedy) else objective.remedy
     return PricedRow(
-        objective.name, row.question.scope, objective.priced, objective.credits, event, remedy, _length(row)
+        objective.name, row.question.scope, objective.priced, objective.credits, event, remedy, _length(row, period),
+        _outages(row),
     )  # fmt: skip
 
 
-def _length(row: Answered) -> Fraction | None:
-    """Return the time whose share the figure is, in milliseconds; None where it is no share of time."""
+def _outages(row: Answered) -> tuple[Fraction, ...]:
+    """Return the part of each outage in all downtime, where it is downtime that pays; else nothing: a breach is one event."""
+    remedy = row.question.objective.remedy
+    if not (isinstance(remedy, ProRata) or (isinstance(remedy, PerStep) and remedy.of == "downtime")):
+        return ()
+    down = [event for event in row.measured["accepted"].events if event.kind == "down"]
+    by_score = isinstance(row.question.objective.indicator, MeanOfIntervals)
+    weights = [event.lost if by_score else Fraction(event.span[1] - event.span[0]) for event in down]
+    return tuple(weight / sum(weights) for weight in weights) if any(weights) else ()
+
+
+def _length(row: Answered, period: ResolvedPeriod) -> Fraction | None:
+    """Return the time whose share the figure is, in milliseconds; None where it is no share of time.
+
+    Where the clause states the length of the month, the figure is a share of that: minutes of downtime stay as counted.
+    """
     m, rule = row.measured["accepted"], row.question.objective.indicator
     if row.question.objective.remedy is None or m.population is None:
         return None
     if m.noun == "minute":
         return Fraction(m.population * 60_000)
-    return Fraction(m.population * rule.bin) if m.noun == "interval" and isinstance(rule, BinRule) else None
+    if m.noun != "interval" or not isinstance(rule, BinRule):
+        return None
+    whole = rule.presence is None and m.allowed == m.allowed_in_all
+    extra = period.stated - (period.end - period.start) if whole and period.stated is not None else 0
+    return m.population * rule.bin + Fraction(extra, NS_PER_MS)
 
 
 def events_of(agreement: Agreement, rows: Sequence[Answered]) -> list[str | None]:
@@ -154,7 +175,7 @@ def in_kind_parts(
 
 
 def _in_kind(agreement: Agreement, period: ResolvedPeriod, row: Answered, books: Books) -> Iterator[InKindPart]:
-    remedy, priced = row.question.objective.remedy, _priced(row)
+    remedy, priced = row.question.objective.remedy, _priced(row, period)
     if not isinstance(remedy, Extension | Elect):
         return
     amount = Money(Decimal(0), NO_CURRENCY) if agreement.fee is None else agreement.fee.amount
@@ -174,7 +195,7 @@ def credit_alone(
     """Return what one row alone would pay with one set of exclusions, in the fee's currency; None where it is not priced."""
     if agreement.fee is None or not row.question.objective.is_priced or not period.own:
         return None
-    priced = _priced(row)
+    priced = _priced(row, period)
     broken = row.decided[variant].verdict is Verdict.BREACH
     values = {priced: _near(row, variant) if broken else None}
     return settle(agreement, values, books.account(agreement, period)).lines[0].alone.amount
@@ -195,7 +216,8 @@ def _figures(row: Answered) -> Figures:
 def _near(row: Answered, variant: Variant) -> Fraction | None:
     """Return the value nearest to compliance that the verdict allows."""
     m, decided = priced_figure(row.question.objective, row.measured[variant]), row.decided[variant]
-    if decided.provisional is False and m.if_rest_is_good is not None and m.best is not None:
+    still_open = decided.reason is Reason.ERROR_BUDGET_EXHAUSTED  # the one BREACH that there is before the period's end
+    if still_open and m.if_rest_is_good is not None and m.best is not None:
         return _nearest(row, [m.best, m.if_rest_is_good])
     if not m.census and row.analysis.rule == "point":
         return m.value

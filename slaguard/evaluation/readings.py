@@ -157,9 +157,10 @@ def read_credits(
     """Return what is owed: the lowest amount over all readings, and as the most that may be owed the highest."""
     lowest: list[CreditsPart] = []
     highest: list[CreditsPart] = []
+    pays = any(row.question.objective.is_priced for one in answers for row in one.rows)
     for world, named in worlds(agreement, period):
         rows = [one.lowest(named.get(one.rows[0].question.objective.name)) for one in answers]
-        low = credits_part(world, period, rows, closed=closed, books=books)
+        low = credits_part(world, period, rows, closed=closed, books=books, is_priced=pays)
         if low is None:
             continue
         lowest.append(low)

@@ -44,12 +44,17 @@ def _reads(parse: Callable[[str], object]) -> Callable[[str], bool]:
     return check
 
 
+def _at_most_all(text: str) -> None:
+    if parse_percent(text) > 1:
+        raise ValueError(text)
+
+
 _is_money: Final = _reads(parse_money)
 VALUES: Final[dict[str, tuple[Callable[[str], bool], str]]] = {
     "usage": (_is_money, "what was used: 9300.00 EUR"),
     "credit_paid": (_is_money, "what was credited: 120.00 EUR"),
     "prepayment": (_is_money, "what was paid in advance: 144000.00 EUR"),
-    "affected_users": (_reads(parse_percent), "a share: 12%"),
+    "affected_users": (_reads(_at_most_all), "a share of all users, at most 100%: 12%"),
     "usage_days": (lambda text: text.isascii() and text.isdigit() and int(text) > 0, "a number of days: 21"),
     "election": (lambda _: True, "the name of what was chosen"),
 }

@@ -246,7 +246,7 @@ def is_rolling(period: AnyPeriod) -> bool:
 class WeeklyHours(Term):
     """Hours of some days of the week, on the Agreement's clock."""
 
-    days: SetOf[Literal["mo", "tu", "we", "th", "fr", "sa", "su"]]
+    days: Annotated[SetOf[Literal["mo", "tu", "we", "th", "fr", "sa", "su"]], Field(min_length=1)]
     """The days on which they begin."""
     hours: Hours
     """From when to when: 08:00-20:00; 22:00-06:00 ends on the next day."""

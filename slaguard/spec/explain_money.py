@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
 
 from slaguard.spec.explain_deadlines import deadline_words
 from slaguard.spec.explain_remedies import agreement_lines, cap_words, fee_rules, fee_words, remedy_lines
@@ -17,6 +18,7 @@ from slaguard.spec.explain_words import (
 )  # fmt: skip
 from slaguard.spec.lint.money import times_of_fee
 from slaguard.spec.model import Agreement, Claim, Combine, CreditCap, Objective
+from slaguard.spec.readings import lists
 from slaguard.terms import BoundWord, Money
 
 
@@ -136,7 +138,19 @@ def _at_most(agreement: Agreement) -> list[str]:
     most = Fraction(base.amount) * (sum(tops, Fraction(0)) if add_up else max(tops))
     most = min([most, *(_cap_amount(base, cap) for cap in agreement.caps)])
     amount = share_of(Money(Decimal(1), base.currency), most)
-    return [f"So one {agreement.period.value} can pay at most {money(amount)}."]
+    other = " as written; another reading, or an amendment, may pay more" if _changes_money(agreement) else ""
+    return [f"So one {agreement.period.value} can pay at most {money(amount)}{other}."]
+
+
+_OF_MONEY: Final = frozenset({"fee", "caps", "combine", "credits", "remedy", "event", "service", "services", "period"})
+"""Terms that the most there can be depends on."""
+
+
+def _changes_money(agreement: Agreement) -> bool:
+    """Tell whether a reading or an amendment changes what a period can pay, so that the most as written is not the most."""
+    read = [(*r.set, *r.unset) for o in agreement.objectives for one in lists(o) for r in one]
+    paths = [path for found in (*read, *(one.set for one in agreement.amendments)) for path in found]
+    return any(path == "objectives" or not _OF_MONEY.isdisjoint(path.split(".")) for path in paths)
 
 
 def _rows(objective: Objective) -> int:

@@ -183,7 +183,8 @@ def fee_rules(fee: Fee) -> Iterator[str]:
 def cap_words(cap: CreditCap, worth: str) -> str:
     """Return one cap as a sentence."""
     of = {None: "", "fee": " of that time", "annual_fee": " of a whole year"}[cap.of]
-    span = {"event": "for one event", "period": "in one period", "contract_year": "in one year of the contract"}
+    event = "for one event (each outage where it is downtime that pays, else each broken promise)"
+    span = {"event": event, "period": "in one period", "contract_year": "in one year of the contract"}
     scope = {
         None: "",
         "agreement": " for all promises together",
@@ -204,12 +205,13 @@ def points_words(table: PointsTable, priced: Priced) -> str:
 
 def earn_back_words(term: EarnBack) -> str:
     """Return when the vendor takes credits back."""
-    side, limit = ("more than", term.above) if term.above is not None else ("less than", term.below)
+    word, limit = term.level
+    side = {"at_least": "at least", "above": "more than", "below": "less than"}[word]
     year = {"year": "a calendar year", "contract_year": "a year of the contract"}[term.over]
     how = {"recomputed": "all that was counted in it, as one figure", "of_periods": "the mean of its periods' figures"}
     return (
         f"The vendor takes back what it credited for {term.objective} in {year} in which the figure is {side} "
-        f"{quantity(limit) if limit is not None else ''} ({how[term.average]})."
+        f"{quantity(limit)} ({how[term.average]})."
     )
 
 

@@ -83,7 +83,7 @@ def _flat(items: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 _One = Annotated[Reading, Tag("one")]
-_Several = Annotated[tuple[Reading, ...], Tag("several")]
+_Several = Annotated[tuple[Reading, ...], Field(min_length=1), Tag("several")]
 Readings = Annotated[
     tuple[Annotated[_One | _Several, Discriminator(_form)], ...],
     AfterValidator(_flat),

@@ -20,7 +20,7 @@ _PARTS: Final = {
     "FREQ": r"DAILY|WEEKLY|MONTHLY|YEARLY",
     "INTERVAL": r"[1-9]\d{0,2}",
     "COUNT": r"[1-9]\d{0,4}",
-    "UNTIL": r"\d{8}(T\d{6})?",
+    "UNTIL": r"\d{8}(T\d{6}Z?)?",
     "BYDAY": r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)(,([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU))*",
     "BYMONTHDAY": r"-?\d{1,2}(,-?\d{1,2})*",
     "BYMONTH": r"\d{1,2}(,\d{1,2})*",
@@ -30,6 +30,7 @@ _PARTS: Final = {
     "WKST": r"MO|TU|WE|TH|FR|SA|SU",
 }
 """The parts of a rule that say which days; hours and minutes stand in the start."""
+_UNTIL_UTC: Final = re.compile(r"UNTIL=(\d{8}T\d{6})Z", re.ASCII)
 _SEARCH: Final = timedelta(days=366 * 12)
 """A rule that brings nothing in so long a time after its start brings nothing at all."""
 _NS: Final = 1_000_000_000
@@ -48,8 +49,8 @@ def parse_local(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def parse_rule(text: str, start: datetime) -> Any:
-    """Return the days of a rule that begins with a local time.
+def parse_rule(text: str, start: datetime, where: ZoneInfo | None = None) -> Any:
+    """Return the days of a rule that begins with a local time; `where` is the zone of an `UNTIL` in UTC (absent: UTC).
 
     Raises:
         ValueError: it is no rule, tells hours, or never brings a day.
@@ -69,13 +70,19 @@ def parse_rule(text: str, start: datetime) -> Any:
         raise ValueError(msg)
     rules = import_module("dateutil.rrule")
     try:
-        rule = rules.rrulestr(text.upper(), dtstart=start)
+        rule = rules.rrulestr(_UNTIL_UTC.sub(lambda found: _local_until(found[1], where), text.upper()), dtstart=start)
     except (ValueError, TypeError) as error:
         raise ValueError(f"no rule of RFC 5545: {error}") from None
     if not rule.between(start, start + _SEARCH, inc=True):
         msg = "it brings no day at all; write one that exists: FREQ=MONTHLY;BYDAY=1TU"
         raise ValueError(msg)
     return rule
+
+
+def _local_until(text: str, where: ZoneInfo | None) -> str:
+    """Return the local time of an end that RFC 5545 writes in UTC: the rule itself is one of local times."""
+    last = datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    return f"UNTIL={last.astimezone(where or UTC):%Y%m%dT%H%M%S}"
 
 
 def occurrences(text: str, start: datetime, length_ms: int, within: Span, where: ZoneInfo) -> tuple[Span, ...]:
@@ -96,5 +103,5 @@ def occurrences(text: str, start: datetime, length_ms: int, within: Span, where:
     slack = timedelta(days=2)
     first = datetime.fromtimestamp((within[0] - length) // _NS, UTC).replace(tzinfo=None) - slack
     last = datetime.fromtimestamp(within[1] // _NS, UTC).replace(tzinfo=None) + slack
-    begun = [instant(one, where) for one in parse_rule(text, start).between(first, last, inc=True)]
+    begun = [instant(one, where) for one in parse_rule(text, start, where).between(first, last, inc=True)]
     return tuple((ns, ns + length) for ns in begun if ns < within[1] and ns + length > within[0])

@@ -72,6 +72,8 @@ class EarnBack(Term):
 
     objective: Slug
     """The promise."""
+    at_least: Quantity | None = None
+    """Of a floor: the average must be at least this."""
     above: Quantity | None = None
     """Of a floor: the average must be more than this."""
     below: Quantity | None = None
@@ -83,9 +85,19 @@ class EarnBack(Term):
 
     @model_validator(mode="after")
     def _one_edge(self) -> Self:
-        if (self.below is None) == (self.above is None):
-            raise refuse("E-SPEC-STRICT", "write exactly one of above (of a floor) and below (of a ceiling)")
+        if sum(one is not None for one in (self.at_least, self.above, self.below)) != 1:
+            raise refuse("E-SPEC-STRICT", "write exactly one of at_least and above (of a floor) and below (of a ceiling)")
         return self
+
+    @property
+    def level(self) -> tuple[Literal["at_least", "above", "below"], Quantity]:
+        """The word that is written, and its figure."""
+        if self.at_least is not None:
+            return "at_least", self.at_least
+        if self.above is not None:
+            return "above", self.above
+        assert self.below is not None  # noqa: S101 - one of the three is written
+        return "below", self.below
 
 
 class When(Term):

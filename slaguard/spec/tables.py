@@ -86,12 +86,19 @@ def look_up(table: StepTable, value: Fraction, bound: Bound) -> Found:
     """Return what the table says of a figure on the bad side of the bound."""
     figure = rounded(table, value)
     if bound.holds(figure):
-        return Found(None, Fraction(0))
+        return _rounded_away(table, bound)
     here: Cut = (0, figure, 0)
     held = [row for row in table.rows if cuts(table, row)[0] <= here < cuts(table, row)[1]]
     if len(held) == 1:
         return Found(held[0].credit, held[0].credit, row_text(held[0]))
     return _several(table, held) if held else _none(table, here, bound)
+
+
+def _rounded_away(table: StepTable, bound: Bound) -> Found:
+    """Price a breach that rounding carries to the target: nothing, or the row next to the target; the clause does not say."""
+    by_place = sorted(table.rows, key=lambda row: cuts(table, row))
+    row = by_place[-1 if bound.word.is_floor else 0]
+    return Found(Fraction(0), row.credit, None, "rounded, this figure meets the target", "TIER_GAP")
 
 
 def rounded(table: StepTable, value: Fraction) -> Fraction:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from slaguard.errors import Place, Problem
-from slaguard.spec.nodes import Map, Scalar, Sequence, Spot, locate, nearest, problem_at, show, shown
+from slaguard.spec.nodes import Map, Scalar, Spot, locate, nearest, problem_at, show, shown
 
 Location = tuple[str | int, ...]
 VAGUE: Final = re.compile(
@@ -85,7 +85,7 @@ def problems_of(error: ValidationError, model: type[BaseModel], root: Map, known
     A missing key is not told where a misspelt one near it is, or where `known` says why it is missing.
     """
     findings = error.errors(include_url=False, include_input=False)[:MAX_FINDINGS]
-    details = [d for d in findings if not _is_echo(d, root)]
+    details = [d for d in findings if not _is_echo(d, findings)]
     present = [d for d in details if d["type"] != "missing" and not (known.partial and d["type"] == "union_tag_not_found")]
     found = [_translated(d, model, root) for d in present]
     if known.partial:
@@ -102,7 +102,10 @@ def problems_of(error: ValidationError, model: type[BaseModel], root: Map, known
         elif not (_is_inherited(location) and everywhere[location[2]] == 0):
             found.append(_missing(location, model, root, known, everywhere[location[2]] if _is_inherited(location) else 1))
             everywhere[location[-1]] = 0
-    return found + [_unmapped(locate(root, location), keys, known) for location, keys in unmapped.items()]
+    found += [_unmapped(locate(root, location), keys, known) for location, keys in unmapped.items()]
+    if found or holes or excused:
+        return found
+    return [_translated(d, model, root) for d in findings[:1]]  # what is refused is never refused without a word
 
 
 MAX_FINDINGS: Final = 300
@@ -110,10 +113,10 @@ MAX_FINDINGS: Final = 300
 _USE: Final = re.compile(r"(^|\.)use$")
 
 
-def _is_echo(detail: ErrorDetails, root: Map) -> bool:
-    """Tell whether a list is called too short only because nothing in it is sound."""
-    node = locate(root, detail["loc"]).node
-    return detail["type"] == "too_short" and isinstance(node, Sequence) and bool(node.items)
+def _is_echo(detail: ErrorDetails, findings: Iterable[ErrorDetails]) -> bool:
+    """Tell whether a list is called too short only because not all in it is sound, which is told of its entries."""
+    at = detail["loc"]
+    return detail["type"] == "too_short" and any(len(d["loc"]) > len(at) and d["loc"][: len(at)] == at for d in findings)
 
 
 def _excused(details: Iterable[ErrorDetails], model: type[BaseModel], root: Map) -> set[str]:
@@ -268,6 +271,12 @@ def _say(mend: str) -> Callable[[ErrorDetails, Spot], str]:
     return lambda _detail, _spot: mend
 
 
+def _at_least(detail: ErrorDetails, spot: Spot) -> str:
+    del spot
+    fewest = int(detail.get("ctx", {}).get("min_length", 1))
+    return "write at least one entry" if fewest == 1 else f"write at least {fewest} entries"
+
+
 _TOLD: Final[dict[str, Callable[[ErrorDetails, Spot], str]]] = {
     "literal_error": _expected,
     "enum": _expected,
@@ -277,7 +286,7 @@ _TOLD: Final[dict[str, Callable[[ErrorDetails, Spot], str]]] = {
     "model_attributes_type": _say("write a map of keys and values here"),
     "dict_type": _say("write a map of keys and values here"),
     "tuple_type": _say("write a list here"),
-    "too_short": _say("write at least one entry"),
+    "too_short": _at_least,
 }
 
 

@@ -86,7 +86,7 @@ def test_two_priced_promises_need_a_word_on_how_they_pay_together(capsys: pytest
         (("--uptime", "99.5"), "--uptime 99.5\n    a percentage needs its sign: 99.5%"),
         (("--effective", "2026-02-30"), "--effective 2026-02-30\n    2026-02-30 is not a day of the calendar"),
         (("--time-zone", "Berlin"), "--time-zone Berlin\n"),
-        (("--period", "week"), "--period week\n    write one of day, month, quarter, year"),
+        (("--period", "fortnight"), "--period fortnight\n    write one of day, week, month, quarter, year"),
         (("--fee", "12,000 EUR"), "--fee 12,000 EUR\n    write money as digits"),
         (("--golden-set", "no-such-set@1"), "--golden-set no-such-set@1\n    no golden set no-such-set@1"),
         (("--outcomes", "outcomes/none@1"), "--outcomes outcomes/none@1\n    write one of outcomes/only-500@1, "),

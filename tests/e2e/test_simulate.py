@@ -109,3 +109,9 @@ def test_records_of_several_vendors_ask_whose_to_take(tmp_path: Path, capsys: py
     log.write_text("time,vendor,status\n2026-10-01T00:00:00Z,A,200\n2026-10-01T00:01:00Z,B,500\n", encoding="utf-8")
     assert run(["simulate", PRESETS[0], "--records", str(log), "--period", "2026-10", "--as-of", AS_OF]) == 2
     assert "--vendor NAME" in capsys.readouterr().err
+
+
+def test_what_an_amount_depends_on_is_a_note(october: Path) -> None:
+    arguments = ["--records", str(october), "--covers", COVERS, "--period", "2026-10", "--as-of", AS_OF]
+    text = " ".join(printed("simulate", "vendors/snowflake-cortex@1", *arguments).split())
+    assert "note: snowflake-cortex@1: the usage of this period is not recorded; the fee stands for it" in text

@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slaguard.evaluation.availability import _FEW, _exact_share
 from slaguard.evaluation.demands import Counts
 from slaguard.evaluation.latency import NEVER, _within, is_within, quantile
 from slaguard.evaluation.measure import distinct_pairs
+from slaguard.evaluation.scores import _FEW, exact_share
 from slaguard.records import NULL
 from slaguard.terms import Bound, BoundWord, Source
 
@@ -64,7 +64,7 @@ def test_a_percentile_is_the_smallest_time_that_enough_do_not_exceed(
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), max_size=4 * _FEW))
 def test_shares_add_up_exactly_however_many_there_are(pairs: list[tuple[int, int]]) -> None:
     fail, n = np.array([f for f, _ in pairs], dtype=np.int64), np.array([n for _, n in pairs], dtype=np.int64)
-    assert _exact_share(fail, n) == sum((Fraction(f, k) for f, k in pairs), Fraction(0))
+    assert exact_share(fail, n) == sum((Fraction(f, k) for f, k in pairs), Fraction(0))
 
 
 def test_a_demands_identity_is_no_part_of_its_equality_and_not_shown() -> None:

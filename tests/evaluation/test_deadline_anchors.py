@@ -241,3 +241,9 @@ def test_an_invoice_of_a_month_is_one_of_the_parts_that_an_amendment_splits_it_i
     part = replace(whole, label="2026-10.2", parts=(("2026-10.1", whole.start, whole.start + 1), ("2026-10.2", 0, 0)))
     assert is_about(fact("invoice", "2026-10-28T09:00:00+01:00", period="2026-10"), part)
     assert not is_about(fact("invoice", "2026-10-28T09:00:00+01:00", period="2026-10.1"), part)
+
+
+def test_an_incident_that_ends_at_midnight_ends_on_the_day_that_begins_there() -> None:
+    ends = Found(incidents=(incident("2026-10-05T20:00:00Z", "2026-10-05T22:00:00Z"),))  # 6 October, 00:00 in Berlin
+    found = october(term(5, "days", "incident_end"), found=ends)
+    assert found.local == "Sun 2026-10-11, 24:00 Europe/Berlin"

@@ -243,7 +243,7 @@ def test_what_an_exclusion_drops_is_no_error_and_repeats_nothing() -> None:
         "id": "beta", "clause": "B", "kind": "beta", "asserted_by": "vendor", "effect": "drop_records",
         "selector": {"region": "x"}, "proof": "request_field",
     }  # fmt: skip
-    records = [*spaced(0, region="x"), *spaced(10), *spaced(20, 30, outcome="ok"), watched()]
+    records: list[Record] = [*spaced(0, region="x"), *spaced(10), *spaced(20, 30, outcome="ok"), watched()]
     term = contract({**RATIO, "repeats": REPEATS}, exclusions=[beta])
     result = only(judge(term, period(60), records))
     assert (result.estimate.bad, result.estimate.n) == (1, 3)
@@ -253,7 +253,12 @@ def test_what_an_exclusion_drops_is_no_error_and_repeats_nothing() -> None:
 
 def test_back_off_takes_out_what_came_too_early_before_repeats_see_it() -> None:
     rule = {**RATIO, "backoff": BACKOFF, "repeats": {**REPEATS, "within": "1s"}}
-    records = [*spaced(0, 1, 2), call(NS // 2, "error_500", client_id="c"), *spaced(60, 70, 80, outcome="ok"), watched()]
+    records: list[Record] = [
+        *spaced(0, 1, 2),
+        call(NS // 2, "error_500", client_id="c"),
+        *spaced(60, 70, 80, outcome="ok"),
+        watched(),
+    ]
     result = only(judge(contract(rule), period(60), records))
     # 0 s counts; 0.5 s is too early; 1 s is valid and a repeat; 2 s is too early after the second error in a row.
     assert [(f.filter, f.n) for f in result.filtered] == [("backoff", 2), ("repeats", 1)]
@@ -327,7 +332,7 @@ def test_a_store_that_leaves_out_what_a_filter_need_not_see_gives_the_figure_of_
     }  # fmt: skip
     eligible = {"eligible": {"entitlement": {**ENTITLED, "tokens": "900", "of": "service"}}} if entitled else {}
     one = objective(
-        {k: v for k, v in indicator.items() if not (entitled and k in terms)} if entitled and turned else indicator,
+        {k: v for k, v in indicator.items() if k not in terms} if entitled and turned else indicator,
         exclusions=[dropped], **eligible, **({"at_most": "20%"} if rule == "ratio" else {"at_least": "90%"}),
     )  # fmt: skip
     if turned:

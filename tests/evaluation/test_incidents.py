@@ -30,7 +30,7 @@ def outage(start: float, end: float | None, name: str = "I", **fields: Any) -> I
 
 def fact(kind: str, when: float, **fields: Any) -> Fact:
     """Return a Fact made at a minute of the period."""
-    spans = {name: START + int(fields.pop(name) * MINUTE) for name in ("start", "end") if name in fields}
+    spans: dict[str, Any] = {name: START + int(fields.pop(name) * MINUTE) for name in ("start", "end") if name in fields}
     return Fact(id=f"{kind}-{when}-{fields}", type=kind, when=START + int(when * MINUTE), **spans, **fields)
 
 

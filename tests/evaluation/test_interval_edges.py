@@ -215,6 +215,18 @@ def test_the_time_that_counts_begins_and_ends_with_the_resource() -> None:
     assert (only_end.estimate.n, only_end.estimate.value) == (8, Fraction(7, 8))
 
 
+def test_time_after_the_last_request_makes_nothing_good_once_the_period_is_over() -> None:
+    contract = agreement(
+        objective(
+            {**ALL_FAIL, "presence": BOTH}, at_least="99.5%", credits={"below 99.5%": "10%", "below 80%": "20%"}
+        )
+    )  # fmt: skip
+    found = judge(contract, period(10), [watched(), *minute(4, 1, 0), *minute(5, 0, 1), *minute(7, 1, 0)])
+    # 1 of 4 minutes lost is 75 %, the second step; with two good minutes more it would be 1 of 6, the first
+    assert found.credits is not None
+    assert (found.objectives[0].estimate.value, str(found.credits.claimable)) == (Fraction(3, 4), "200.00")
+
+
 def test_a_resource_nobody_used_has_no_uptime() -> None:
     found = result({**MEAN, "presence": BOTH}, [], 10)
     assert (found.verdict, found.reason, found.estimate.value) == (Verdict.INSUFFICIENT, Reason.NO_TRAFFIC, None)

@@ -28,7 +28,7 @@ from slaguard.spec.resolve import resolve
 from slaguard.spec.rights import CapSpan
 from slaguard.terms import Bound, BoundWord
 from tests.evaluation.past import contract, month
-from tests.evaluation.world import DAY, MEAN, RATIO, agreement, answer, judge, minute, objective, period, watched
+from tests.evaluation.world import DAY, MEAN, RATIO, agreement, answer, call, judge, minute, objective, period, watched
 
 FLAT = {"kind": "flat", "credit": "10%"}
 CALLS: list[Observation] = [o for i in range(60) for o in minute(i, 1, 1 if i < 10 else 0)]
@@ -197,13 +197,25 @@ def test_a_share_of_the_annual_fee_is_a_share_of_twelve_monthly_ones() -> None:
     assert str(money(terms, history=history).claimable) == "50.00"
 
 
+# ── points ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_the_mean_of_points_is_over_the_periods_there_are_and_what_is_undecided_widens_it() -> None:
+    table = {"rows": [{"from": "3", "credit": "5%"}, {"from": "5", "credit": "10%"}], "average_with_previous": "1"}
+    terms = contract(promise={"remedy": {"kind": "points", "points": "5"}}, points_table=table)
+    alone, undecided = money(terms), money(terms, history=[month(9, "i", paid="0.00")])
+    assert (str(alone.claimable), str(alone.upper)) == ("100.00", "100.00")  # 5 points of the one month there is
+    assert "for 5 points" in alone.lines[-1].sentence
+    assert any("the points of 1 of the 1 earlier periods" in one for one in alone.missing)
+    assert (str(undecided.claimable), str(undecided.upper)) == ("0.00", "100.00")  # (5 + 0) / 2, and (5 + 5) / 2
+    assert any("2026-09 is not decided" in one for one in undecided.missing)
+
+
 # ── earn-back ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def december(above: str, average: str, history: Sequence[Evaluation]) -> CreditsPart:
     term = {"objective": "uptime", "above": above, "over": "year", "average": average}
     terms = priced(earn_back=[term])
     span = replace(period(60), label="2026-12", start=month(12).period.start, end=month(12).period.end)
     demands = requirements(terms, span, (), span.end)
-    evidence = answer(demands, [watched(b=100 * DAY)], ())
+    evidence = answer(demands, [watched(b=100 * DAY), call(61 * DAY)], ())
     found = evaluate(terms, span, evidence, span.end, spec_sha256="0" * 64, history=history).credits
     assert found is not None
     return found
@@ -233,6 +245,18 @@ def test_an_average_at_the_limit_is_not_above_it() -> None:
         terms = priced(earn_back=[{"objective": "uptime", "above": above, "over": "year", "average": "of_periods"}])
         past = replace(paid, since=since(terms, last))
         assert len(earned_back(terms, last, rows, past, history[:11])) == back
+
+
+def test_a_year_is_earned_back_only_when_every_month_is_decided_and_at_least_includes_the_level() -> None:
+    last = resolve(priced(), "2026-12")
+    lines = {("uptime", "all"): Fraction(100)}
+    for verdict, word, level, back in (
+        ("b", "at_least", "99%", 1), ("b", "above", "99%", 0), ("i", "at_least", "99%", 0), ("u", "at_least", "99%", 0),
+    ):  # fmt: skip
+        history = [month(i, "g") for i in range(1, 11)] + [month(11, verdict, Fraction(89, 100))]
+        terms = priced(earn_back=[{"objective": "uptime", word: level, "over": "year", "average": "of_periods"}])
+        past = Past((Earlier("2026-11", history[10].period.start, last.start, Fraction(100), lines),), since(terms, last))
+        assert len(earned_back(terms, last, [], past, history)) == back
 
 
 def test_a_year_with_a_hole_is_not_earned_back() -> None:

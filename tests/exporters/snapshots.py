@@ -43,6 +43,10 @@ OCTOBER, NOVEMBER = 0, 31 * DAY
 """Where the months begin, from the start of the world."""
 NOW = START + NOVEMBER + 14 * DAY
 PERCENTILE = {"rule": "percentile", "p": "95%", "field": "total_time", "failed": "exceed", "min_requests": "1"}
+SPEED = {
+    "rule": "mean_of_minutes", "bin": "1m", "of": {"speed": {"tokens": "output_tokens", "over": "request"}},
+    "weights": "requests", "min_requests": "1",
+}  # fmt: skip
 POINT = {"estimand": "realised", "rule": "point", "alpha": "5%", "min_n": "0"}
 PROBE = ProbeTelemetry(
     name="acme-chat/acme-large",
@@ -93,6 +97,7 @@ def latencies(name: str = "test") -> Agreement:
         objective(PERCENTILE, name="latency", at_most="2s", service=["chat", "any"]),
         objective(MEAN, name="uptime", at_least="99%", service=["chat"]),
         objective(ACCURACY, name="accuracy", at_least="90%", source=["probe"], decision={**POINT, "min_n": "300"}),
+        objective(SPEED, name="speed", at_least="50", service=["chat"]),
         name=name,
         services=[{"id": "chat", "models": ["chat-1"]}, {"id": "any"}],
     )
@@ -109,7 +114,10 @@ def traffic(month: int, vendor: str, *, outage_minutes: int = 0) -> list[Record]
 
 
 def _minute(at: int, good: int, bad: int, vendor: str) -> list[Observation]:
-    return minute(at // MINUTE, good, bad, vendor=vendor, model_requested="chat-1", total_time_ns=1_234_500_000 + at % 977_000)
+    took = 1_234_500_000 + at % 977_000
+    return minute(
+        at // MINUTE, good, bad, vendor=vendor, model_requested="chat-1", total_time_ns=took, output_tokens=80
+    )  # fmt: skip
 
 
 def answers(month: int, correct: int, wrong: int, vendor: str = "Acme AI") -> list[Record]:

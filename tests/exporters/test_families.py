@@ -47,6 +47,8 @@ from tests.exporters.snapshots import (
 )
 
 Read = Callable[..., Any]
+UNITS = {"ms": ("seconds", 1000), "ratio": ("ratio", 1), "tok/s": ("tokens_per_second", 1)}
+"""Of a result's unit: the last words of a metric's name, and how many of it make one."""
 
 
 def reading(shown: Snapshot) -> Read:
@@ -80,12 +82,12 @@ def labels_of(one: Standing, result: ObjectiveResult) -> dict[str, str]:
 @pytest.mark.parametrize(("one", "result"), results(), ids=lambda x: getattr(x, "name", getattr(x, "which", None)))
 def test_every_figure_is_that_of_the_evaluation(read: Read, one: Standing, result: ObjectiveResult) -> None:
     labels, estimate = labels_of(one, result), result.estimate
-    unit, scale = ("seconds", 1000) if result.unit == "ms" else ("ratio", 1)
-    other = "ratio" if unit == "seconds" else "seconds"
+    unit, scale = UNITS[result.unit]
     assert read(f"objective_measurement_{unit}", **labels) == (
         None if estimate.value is None else float(estimate.value / scale)
     )
-    assert read(f"objective_measurement_{other}", **labels) is None
+    for other in {name for name, _ in UNITS.values()} - {unit}:
+        assert read(f"objective_measurement_{other}", **labels) is None
     assert read("objective_events", **labels) == estimate.n
     assert read("objective_bad_events", **labels) == float(estimate.bad)
     assert read("objective_coverage_ratio", **labels) == float(result.coverage)
@@ -103,7 +105,7 @@ def test_the_verdict_is_four_series_of_which_one_is_1(read: Read, one: Standing,
 
 @pytest.mark.parametrize(("one", "result"), results(), ids=lambda x: getattr(x, "name", getattr(x, "which", None)))
 def test_bounds_are_rounded_outward_and_hold_the_figure(read: Read, one: Standing, result: ObjectiveResult) -> None:
-    unit, scale = ("seconds", 1000) if result.unit == "ms" else ("ratio", 1)
+    unit, scale = UNITS[result.unit]
     low = read(f"objective_measurement_low_{unit}", **labels_of(one, result))
     high = read(f"objective_measurement_high_{unit}", **labels_of(one, result))
     estimate = result.estimate

@@ -141,7 +141,7 @@ def test_too_many_series_are_refused_with_their_number_and_the_widest_family() -
         PrometheusExporter(max_series=series - 1).export(snapshot())
     assert str(refused.value).startswith(
         f"slaguard_objective_verdict: E-EXPORT  there are {series} series, {series - 1} are allowed;"
-        " this family has the most of them, 48\n"
+        " this family has the most of them, 56\n"
     )
 
 

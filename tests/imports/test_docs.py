@@ -37,7 +37,7 @@ def test_the_mapping_on_the_page_is_valid_and_reads_a_log(page: str, tmp_path: P
 
 
 def test_the_facts_on_the_page_are_valid(page: str) -> None:
-    assert [parse_fact(line).kind for line in block(page, "json").splitlines()] == ["fact", "fact", "incident"]
+    assert [parse_fact(line).kind for line in block(page, "json").splitlines()] == ["fact", "fact", "incident", "fact", "fact"]
     assert all(json.loads(line) for line in block(page, "json").splitlines())
 
 

@@ -396,7 +396,7 @@ def test_an_open_period_without_a_record_or_a_probe_is_one_line_and_no_row_of_no
 def test_a_promise_with_open_readings_shows_each_and_what_it_may_be_worth() -> None:
     standing = next(s for s in snapshot().standings if s.evaluation.breached and s.evaluation.credits is not None)
     one, owed = standing.evaluation.breached[0], standing.evaluation.credits
-    shared = {"set": {}, "basis": None, "reason": one.reason, "sentence": "", "estimate": one.estimate}
+    shared: dict[str, Any] = {"set": {}, "basis": None, "reason": one.reason, "sentence": "", "estimate": one.estimate}
     parts = tuple(
         ReadingPart(id=name, verdict=verdict, credit=Decimal(amount), **shared)
         for name, verdict, amount in (("A", Verdict.BREACH, "999999.00"), ("B", Verdict.BREACH, "1.00"))

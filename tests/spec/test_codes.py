@@ -78,6 +78,17 @@ OF_FEE = "{amount: 12000.00 EUR, per: month, base: service, amounts: {§chat: 1.
 DAILY = "{kind: usage_multiple, window: period, days: all, rows: ["
 POINTS = "points_table: {average_with_previous: 0, rows: [{from: 5, credit: 5%}, §{from: 5, credit: 9%}]}\n"
 FAILED = "errors/share-failed@1"
+POINTED = "points_table: {average_with_previous: 0, rows: [§{from: 6, credit: 5%}]}\n"
+VAIN = [
+    (
+        "W-SPEC-NO-EFFECT",
+        paying("{kind: none}", "earn_back: [§{objective: uptime, above: 99%, over: year, average: recomputed}]\n"),
+    ),
+    ("W-SPEC-NO-EFFECT", paying("{kind: points, points: 5}", POINTED)),
+    ("W-SPEC-NO-EFFECT", paying("{kind: pro_rata, times: §0x}")),
+    ("E-SPEC-CAP", short("objectives:\n", "caps: [{amount: 9000.00 EUR, of: §fee, per: month}]\nobjectives:\n")),
+    ("E-SPEC-CAP", short("objectives:\n", "caps: [{value: 90%, per: month, scope: §service}]\nobjectives:\n")),
+]
 MONEY = [
     ("E-SPEC-TIER-GAP", told_at_rows("[{from: 99%, to: 99.5%, credit: 10%}, {from: 0%, to: 98%, credit: 25%}]")),
     ("E-SPEC-TIER-GAP", told_at_rows("[{from: 95%, to: 99.5%, credit: 10%}]")),
@@ -104,6 +115,13 @@ MONEY = [
     ),
     ("E-SPEC-FEE", short("fee: 12000.00 EUR", "fee: {amount: 12000.00 EUR, per: month, base: §service}")),
     ("E-SPEC-FEE", short("fee: 12000.00 EUR", "fee: {amount: 12000.00 EUR, per: month, §amounts: {chat: 1.00 EUR}}")),
+    (
+        "E-SPEC-FEE",
+        short(
+            "fee: 12000.00 EUR",
+            "fee: {amount: 9.00 EUR, per: month, base: service, §amounts: {a: 2.00 EUR}}\nservices: [{id: a}, {id: b}]",
+        ).replace("    credits:", "    service: b\n    credits:"),
+    ),
     ("E-SPEC-REF", short("fee: 12000.00 EUR", f"fee: {OF_FEE}")),
     (
         "W-SPEC-FEE",
@@ -355,6 +373,7 @@ CASES = [
     ("E-SPEC-CURRENCY", full("caps: [{value: 50%,", "caps: [{amount: §50.00 EUR,")),
     ("E-SPEC-CAP", full("value: 50%, per: month", "value: 50%, per: §day")),
     *MONEY,
+    *VAIN,
     (
         "E-SPEC-CAP",
         full("caps: [{value: 50%, per: month}]", "caps: [{value: 50%, amount: 1.00 USD, per: month}]").replace(

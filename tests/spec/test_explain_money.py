@@ -15,6 +15,7 @@ from slaguard.spec.labels import Label
 from slaguard.spec.model import PeriodUnit
 from slaguard.spec.resolve import resolve
 from slaguard.terms import BoundWord, format_percent
+from tests.spec.documents import SHORT, load_text
 from tests.spec.promises import Document, agreement, objective, text
 
 
@@ -130,3 +131,13 @@ def test_the_first_date_is_the_one_the_evaluation_computes(unit: str, effective:
     assert found.local is not None
     day = date.fromisoformat(found.local.split()[1].rstrip(","))
     assert f"that is {WEEKDAYS[day.weekday()]} {spoken_day(day)}." in text(explain(promised))
+
+
+def test_the_most_there_can_be_is_that_as_written_where_a_reading_changes_the_credits() -> None:
+    read = (
+        SHORT + "    readings:\n      - {id: low, basis: B}\n      - {id: high, set: {credits: {below 99.5%: 90%}}, basis: B}\n"
+    )
+    said = text(explain(load_text(read).agreement))
+    assert "can pay at most 3,000.00 EUR as written; another reading, or an amendment, may pay more." in said
+    kept = read.replace("set: {credits: {below 99.5%: 90%}}", "set: {outcomes.rate_limited: fail}")
+    assert "can pay at most 3,000.00 EUR." in text(explain(load_text(kept).agreement))

@@ -59,7 +59,7 @@ def test_one_that_began_before_the_span_and_reaches_into_it_is_told() -> None:
     "rule",
     [
         "FREQ=HOURLY", "FREQ=DAILY;BYHOUR=3", "BYDAY=MO", "FREQ=DAILY;INTERVAL=0", "FREQ=DAILY;FREQ=DAILY", "every Tuesday",
-        "FREQ=DAILY;COUNT=3;UNTIL=20270101", "FREQ=DAILY;UNTIL=20270101T000000Z", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=DAILY;COUNT=3;UNTIL=20270101", "FREQ=DAILY;UNTIL=20270101T0000Z", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=MONTHLY;BYDAY=9ZZ", "RRULE:FREQ=DAILY", "FREQ=YEARLY;BYMONTH=13", "",
     ],
 )  # fmt: skip
@@ -83,3 +83,10 @@ def test_a_wider_look_finds_the_same_times_and_more(first: int, days: int) -> No
     )
     inside = occurrences("FREQ=WEEKLY;BYDAY=TU,SU", parse_local("2026-08-04T02:30"), HOUR, span, BERLIN)
     assert inside == tuple(one for one in wide if one[0] < span[1] and one[1] > span[0])
+
+
+def test_an_end_in_utc_as_the_standard_writes_it_is_read_on_the_clock_of_the_contract() -> None:
+    # 18 October 2026, 00:00 UTC is 02:00 in Berlin: the occurrence at 01:30 of that day is still there, that at 02:30 is not
+    within = ("2026-10-17T12:00", "2026-10-20")
+    assert told("FREQ=DAILY;UNTIL=20261018T000000Z", "2026-10-01T01:30", within) == [("10-17 23:30", "10-18 00:30")]
+    assert told("FREQ=DAILY;UNTIL=20261018T000000Z", "2026-10-01T02:30", within) == []

@@ -6,8 +6,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 
-from slaguard.errors import ConfigError
-from slaguard.errors import SpecError
+from slaguard.errors import ConfigError, SpecError
 from slaguard.spec.explain import sections
 from slaguard.spec.in_force import in_force
 from slaguard.spec.labels import Label, parse_period
@@ -214,6 +213,11 @@ def test_service_hours_leave_out_weekends_and_holidays() -> None:
     assert hours(agreement, "2026-10") == 22 * 12
     assert hours(agreement, "2026-12") == 22 * 12
     assert resolve(agreement, "2026-10").holidays is not None
+
+
+def test_service_hours_without_a_day_are_refused() -> None:
+    (problem,) = problems_in(SHORT + "service_hours: {weekly: [{days: [], hours: 08:00-20:00}]}\n")
+    assert (problem.code, problem.mend) == ("E-SPEC-SCHEMA", "write at least one entry")
 
 
 def test_service_hours_over_a_change_of_the_clock_are_as_long_as_the_day_makes_them() -> None:

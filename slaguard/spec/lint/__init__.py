@@ -11,7 +11,21 @@ from typing import Final
 
 from slaguard.errors import Problem
 from slaguard.spec.draft import Draft, View
-from slaguard.spec.lint import caps, filters, intervals, ladder, money, names, promise, quality, rights, stated, tables, time
+from slaguard.spec.lint import (
+    caps,
+    filters,
+    intervals,
+    ladder,
+    money,
+    names,
+    promise,
+    quality,
+    rights,
+    stated,
+    tables,
+    time,
+    vain,
+)
 
 ObjectiveRule = Callable[[View, Draft], Iterator[Problem]]
 AgreementRule = Callable[[Draft], Iterator[Problem]]
@@ -50,6 +64,7 @@ OBJECTIVE_RULES: Final[tuple[tuple[frozenset[str], ObjectiveRule], ...]] = tuple
         (("credits", "remedy"), money.says_what_it_pays),
         ((*WORDS, "indicator", "remedy"), tables.remedies),
         (("remedy",), tables.points),
+        (("remedy",), vain.nothing),
     )
 )
 AGREEMENT_RULES: Final[tuple[AgreementRule, ...]] = (
@@ -69,6 +84,9 @@ AGREEMENT_RULES: Final[tuple[AgreementRule, ...]] = (
     rights.earn_back,
     rights.chronic,
     rights.points_table,
+    vain.earn_back,
+    vain.unreached,
+    vain.caps,
     stated.pairs,
 )
 

@@ -122,10 +122,25 @@ def _parts(draft: Draft, stated: Fee) -> Iterator[Problem]:
             if name not in known:
                 mend = f"write one of {', '.join(sorted(known)) or 'the services'}"
                 yield draft.problem("E-SPEC-REF", shown(name), mend, "fee", "amounts", name, at_key=True)
+    yield from _unstated(draft, stated)
     same = [a.amount for a in amounts.values() if a.currency == stated.amount.currency]
     if len(same) == len(amounts) and sum(same) > stated.amount.amount:
         text = f"the amounts add up to {Money(sum(same, Decimal(0)), stated.amount.currency)}, the fee is {stated.amount}"
         yield draft.problem("W-SPEC-FEE", text, "do the parts overlap?", "fee", "amounts", at_key=True)
+
+
+def _unstated(draft: Draft, stated: Fee) -> Iterator[Problem]:
+    """Tell which parts of the fee a promise is priced on, and the amounts leave out."""
+    if stated.base not in {"service", "region"} or "services" not in draft.has:
+        return
+    scopes = dict.fromkeys(s for view in priced(draft) if "service" in view.has for s in view.objective.service or ())
+    parts = {one.id: one.regions or (one.id,) for one in draft.agreement.services} if stated.base == "region" else {}
+    for name in dict.fromkeys(part for scope in scopes for part in parts.get(scope, (scope,))):
+        if name not in (stated.amounts or {}):
+            mend = f"write its part: `{name}: 4000.00 {stated.amount.currency}`"
+            if name in parts:
+                mend = "say which regions the service is in (`regions`), and write the part of each"
+            yield draft.problem("E-SPEC-FEE", f"no part of the fee for {shown(name)}", mend, "fee", "amounts", at_key=True)
 
 
 def currencies(draft: Draft) -> Iterator[Problem]:

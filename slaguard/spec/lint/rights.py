@@ -31,12 +31,11 @@ def earn_back(draft: Draft) -> Iterator[Problem]:
         if view is None:
             yield draft.problem("E-SPEC-REF", shown(term.objective), _choose(named), *where, "objective")
         elif "indicator" in view.has:
-            key = "above" if term.above is not None else "below"
-            limit = term.above or term.below
-            if (key == "above") != is_floor(view.objective):
+            key, limit = term.level
+            if (key != "below") != is_floor(view.objective):
                 mend = "a floor is earned back above a figure, a ceiling below one"
                 yield draft.problem("E-SPEC-STRICT", key, mend, *where, key, at_key=True)
-            elif limit is not None and limit.unit != view.objective.unit:
+            elif limit.unit != view.objective.unit:
                 yield draft.problem("E-SPEC-UNIT", str(limit), "it has the unit of the promise", *where, key)
             elif view.objective.unit == "ms" and term.average == "recomputed":
                 mend = "a time has no sum over a year: write `average: of_periods`"
