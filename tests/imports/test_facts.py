@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaguard.errors import RecordsError, SlaguardError
-from slaguard.imports.facts import FIRST_NS, LAST_NS, parse_fact, read_facts
+from slaguard.imports.facts import FIRST_NS, LAST_NS, VALUES, parse_fact, read_facts
 from slaguard.ledger.table import format_time, parse_time
 from slaguard.records import FACT_TYPES, Fact, Incident
 
@@ -109,7 +109,7 @@ TIME = st.integers(FIRST_NS, LAST_NS - 1)
 @given(
     st.builds(
         Fact, id=st.text(st.characters(codec="ascii", exclude_categories=["C"]), min_size=1).filter(str.strip),
-        type=st.sampled_from([t for t in FACT_TYPES if t not in {"announcement", "exclusion_state"}]), when=TIME,
+        type=st.sampled_from([t for t in FACT_TYPES if t not in {"announcement", "exclusion_state", *VALUES}]), when=TIME,
         by=st.none() | st.just("Acme AI"), reference=st.none() | st.just("mail 3"), recorded_at=st.none() | TIME,
     )
 )  # fmt: skip
