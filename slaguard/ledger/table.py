@@ -29,6 +29,7 @@ COLUMNS: Final = (
     "cluster", "golden_item", "request_id", "fingerprint", "payload_commit",
     "observation", "scorer", "grade", "reason", "prompt_sha256", "by", "note",
     "start", "end", "severity", "type", "when", "reference", "document_sha256", "exclusion", "state",
+    "period", "subject", "value",
     "slot", "agreement", "how",
     "writer", "seen", "recorded", "sampled_out", "shed", "client_abort", "bodies", "bodies_shed",
 )  # fmt: skip
